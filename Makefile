@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# hvsh: `make help` lists the targets and variables.
+
+VERSION := 0.1.0
+
+MACHINE := $(shell uname -m)
+ARCH ?= $(MACHINE)
+PREFIX ?= /usr
+DESTDIR ?=
+CROSS_COMPILE ?=
+ROOT ?=
+KDIR ?=
+LOG ?= LOG_WARN
+VIRTIO_GPU ?= y
+V ?= 0
+
+# The names of the old tool, the kernel and Debian all mean one of four.
+arch_arm64 := arm64
+arch_aarch64 := arm64
+arch_riscv := riscv64
+arch_riscv64 := riscv64
+arch_loongarch := loongarch64
+arch_loongarch64 := loongarch64
+arch_x86_64 := x86_64
+arch_amd64 := x86_64
+TARGET := $(arch_$(ARCH))
+ifeq ($(TARGET),)
+$(error ARCH=$(ARCH) is none of arm64, riscv64 (riscv), loongarch64 (loongarch), x86_64)
+endif
+NATIVE := $(arch_$(MACHINE))
+ifneq ($(TARGET),$(NATIVE))
+ifeq ($(CROSS_COMPILE),)
+cross_arm64 := aarch64-linux-gnu-
+cross_riscv64 := riscv64-linux-gnu-
+cross_loongarch64 := loongarch64-linux-gnu-
+cross_x86_64 := x86_64-linux-gnu-
+CROSS_COMPILE := $(cross_$(TARGET))
+endif
+endif
+
+# LOG=LOG_DEBUG and friends of the old tool, or plain words: only the default level.
+log_TRACE := HV_LOG_DEBUG
+log_DEBUG := HV_LOG_DEBUG
+log_INFO := HV_LOG_INFO
+log_WARN := HV_LOG_WARN
+log_ERROR := HV_LOG_ERROR
+log_FATAL := HV_LOG_ERROR
+LOG_LEVEL := $(log_$(shell echo '$(LOG)' | tr a-z A-Z | sed 's/^LOG_//'))
+ifeq ($(LOG_LEVEL),)
+$(error LOG=$(LOG) is none of error, warn, info, debug)
+endif
+
+# SAN=1: sanitizers, as the tests use it. SAN=thread: the thread sanitizer.
+SAN ?=
+ifneq ($(SAN),)
+O ?= build/san$(filter-out 1,$(SAN))
+else ifeq ($(TARGET),$(NATIVE))
+O ?= build/native
+else
+O ?= build/$(TARGET)
+endif
+
+ifeq ($(origin CC),default)
+CC := $(CROSS_COMPILE)gcc
+endif
+AR := $(CROSS_COMPILE)ar
+PKG_CONFIG ?= pkg-config
+pkg_arm64 := aarch64-linux-gnu
+pkg_riscv64 := riscv64-linux-gnu
+pkg_loongarch64 := loongarch64-linux-gnu
+pkg_x86_64 := x86_64-linux-gnu
+TRIPLET := $(pkg_$(TARGET))
+SYSROOT := $(if $(ROOT),--sysroot=$(ROOT))
+pkg = $(shell PKG_CONFIG_LIBDIR=$(ROOT)/usr/lib/$(TRIPLET)/pkgconfig:$(ROOT)/usr/share/pkgconfig \
+	$(if $(ROOT),PKG_CONFIG_SYSROOT_DIR=$(ROOT)) $(PKG_CONFIG) $(1) 2>/dev/null)
+
+PACKAGES := lua5.4 zlib jansson
+CPPFLAGS += -D_GNU_SOURCE -DHVSH_VERSION='"$(VERSION)"' -DHV_LOG_DEFAULT=$(LOG_LEVEL) \
+	-DHVSH_PREFIX='"$(PREFIX)"' -Icore -I. $(call pkg,--cflags $(PACKAGES))
+CFLAGS ?= -O2 -g
+WARN := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wshadow=local -Wvla
+ALL_CFLAGS := -std=gnu11 -fno-strict-aliasing -fstack-protector-strong -pthread $(WARN) $(CFLAGS) $(SYSROOT)
+LIBS := $(call pkg,--libs $(PACKAGES)) -lfdt -lreadline -lm -pthread
+LDFLAGS += $(SYSROOT)
+ifeq ($(SAN),1)
+ALL_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+LDFLAGS += -fsanitize=address,undefined
+else ifneq ($(SAN),)
+ALL_CFLAGS += -fsanitize=$(SAN) -fno-omit-frame-pointer
+LDFLAGS += -fsanitize=$(SAN)
+endif
+
+CORE_SRC := $(sort $(shell find core -name '*.c'))
+LUA_SRC := $(sort $(wildcard lua/*.c))
+EMBED := $(sort $(shell find lua/prelude modules -name '*.lua'))
+CORE_OBJ := $(CORE_SRC:%.c=$(O)/%.o)
+LUA_OBJ := $(filter-out $(O)/lua/main.o,$(LUA_SRC:%.c=$(O)/%.o)) $(O)/embed.o
+TEST_SRC := $(sort $(shell find tests/core -name 'test_*.c'))
+TEST_BIN := $(TEST_SRC:%.c=$(O)/%)
+TEST_LIB_OBJ := $(patsubst %.c,$(O)/%.o,$(sort $(wildcard tests/lib/*.c)))
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(O)/fuzz/%)
+
+ifeq ($(V),0)
+say = @printf '  %-7s %s\n' $(1) $(2);
+endif
+
+all: $(O)/hvsh
+
+$(O)/hvsh: $(O)/lua/main.o $(LUA_OBJ) $(O)/libhvcore.a
+	$(call say,LINK,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	@ln -sf hvsh $(O)/hvisor
+
+$(O)/libhvcore.a: $(CORE_OBJ)
+	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $^
+
+# What the objects depend on besides their sources: the flags they were built with.
+$(O)/flags: FORCE
+	@mkdir -p $(O)
+	@echo '$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) $(LIBS)' | cmp -s - $@ || \
+		echo '$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) $(LIBS)' > $@
+
+$(O)/%.o: %.c $(O)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(if $(filter $(O)/core/%,$@),-Wconversion) -MMD -MP -c -o $@ $<
+
+$(O)/embed.c: scripts/embed.sh $(EMBED) $(O)/flags
+	$(call say,EMBED,$@)sh scripts/embed.sh $(EMBED) > $@.tmp && mv $@.tmp $@
+$(O)/embed.o: $(O)/embed.c
+	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
+
+$(TEST_BIN): $(O)/%: $(O)/%.o $(TEST_LIB_OBJ) $(O)/libhvcore.a
+	$(call say,LINK,$@)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+$(TEST_BIN:%=%.o) $(TEST_LIB_OBJ): CPPFLAGS += -Itests/lib
+
+$(O)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(LUA_OBJ) $(O)/libhvcore.a
+	@mkdir -p $(@D)
+	$(call say,FUZZ,$@)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< $(LUA_OBJ) $(O)/libhvcore.a $(LIBS)
+
+# ---- what people type
+
+demo:
+	@scripts/setup.sh build demo
+	@$(MAKE) --no-print-directory all
+	@scripts/demo.sh $(O)
+
+# T=path runs a part: make test T=tests/cli
+T ?=
+test:
+	@scripts/setup.sh build test
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@$(MAKE) --no-print-directory -j$$(nproc) SAN=1 test-build
+	@$(MAKE) --no-print-directory -j$$(nproc) fuzz-build
+	@scripts/test.sh build/san $(T)
+
+test-build: $(O)/hvsh $(TEST_BIN)
+
+fuzz-build:
+	@$(MAKE) --no-print-directory O=build/fuzz CC=clang SAN= \
+		CFLAGS='-O1 -g -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined -fno-omit-frame-pointer' \
+		LDFLAGS='-fsanitize=address,undefined' fuzz-bin
+fuzz-bin: $(FUZZ_BIN)
+
+# SECONDS=600 per target
+FUZZ_SECONDS ?= 300
+fuzz:
+	@scripts/setup.sh build test
+	@$(MAKE) --no-print-directory -j$$(nproc) fuzz-build
+	@scripts/fuzz.sh build/fuzz $(FUZZ_SECONDS)
+
+bench:
+	@scripts/setup.sh build test bench
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@scripts/bench.sh $(O)
+
+install: all
+	install -Dm755 $(O)/hvsh $(DESTDIR)$(PREFIX)/bin/hvsh
+	ln -sf hvsh $(DESTDIR)$(PREFIX)/bin/hvisor
+	install -d $(DESTDIR)$(PREFIX)/share/hvsh/examples
+	cp -R examples/. $(DESTDIR)$(PREFIX)/share/hvsh/examples/
+	install -Dm644 README.md $(DESTDIR)$(PREFIX)/share/doc/hvsh/README.md
+	install -m644 docs/*.md $(DESTDIR)$(PREFIX)/share/doc/hvsh/
+
+clean:
+	rm -rf build
+
+help:
+	@sed -n 's/^## //p' Makefile
+
+## make               build hvsh for this machine (build/native/hvsh)
+## make demo          two zones on the simulated hypervisor; installs what it needs
+## make test [T=path] all tests, or those under a path; installs what it needs
+## make fuzz          the fuzzers, FUZZ_SECONDS=300 each
+## make bench         ratios, each beside its goal
+## make install       DESTDIR= PREFIX=/usr
+## make clean
+##
+## ARCH=arm64|riscv64|loongarch64|x86_64   for another machine (riscv and loongarch mean the same)
+## CROSS_COMPILE=prefix-   its compiler      ROOT=folder   its root file system (headers, libraries)
+## KDIR=folder   the kernel to build modules for
+## LOG=error|warn|info|debug   the default log level      VIRTIO_GPU=y|n
+## O=folder   where to build      V=1   show commands
+
+-include $(CORE_OBJ:.o=.d) $(LUA_OBJ:.o=.d) $(O)/lua/main.d $(TEST_BIN:%=%.d) $(TEST_LIB_OBJ:.o=.d)
+
+FORCE:
+.PHONY: all demo test test-build fuzz fuzz-build fuzz-bin bench install clean help FORCE
+.SECONDARY:

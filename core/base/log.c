@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "base/log.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#ifndef HV_LOG_DEFAULT
+#define HV_LOG_DEFAULT HV_LOG_WARN
+#endif
+
+static const char *const level_names[] = { "error", "warn", "info", "debug" };
+
+static _Atomic int current_level = HV_LOG_DEFAULT;
+static pthread_mutex_t sink_lock = PTHREAD_MUTEX_INITIALIZER;
+static hv_log_sink_fn *sink_fn;
+static void *sink_arg;
+
+void hv_log_set_sink(hv_log_sink_fn *sink, void *arg)
+{
+	pthread_mutex_lock(&sink_lock);
+	sink_fn = sink;
+	sink_arg = arg;
+	pthread_mutex_unlock(&sink_lock);
+}
+
+void hv_log_set_level(enum hv_log_level level)
+{
+	atomic_store_explicit(&current_level, (int)level, memory_order_relaxed);
+}
+
+enum hv_log_level hv_log_level(void)
+{
+	return (enum hv_log_level)atomic_load_explicit(&current_level, memory_order_relaxed);
+}
+
+const char *hv_log_level_name(enum hv_log_level level)
+{
+	return level_names[level];
+}
+
+int hv_log_level_parse(const char *word)
+{
+	for (int i = 0; i <= HV_LOG_DEBUG; i++)
+		if (!strcmp(word, level_names[i]))
+			return i;
+	return -EINVAL;
+}
+
+void hv_log(enum hv_log_level level, const char *fmt, ...)
+{
+	char line[2048];
+	va_list ap;
+
+	if (level > hv_log_level())
+		return;
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+
+	pthread_mutex_lock(&sink_lock);
+	if (sink_fn)
+		sink_fn(level, line, sink_arg);
+	else
+		fprintf(stderr, "hvsh: %s: %s\n", level_names[level], line);
+	pthread_mutex_unlock(&sink_lock);
+}

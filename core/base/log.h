@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef HV_BASE_LOG_H
+#define HV_BASE_LOG_H
+
+enum hv_log_level {
+	HV_LOG_ERROR,
+	HV_LOG_WARN,
+	HV_LOG_INFO,
+	HV_LOG_DEBUG,
+};
+
+/*
+ * Where lines go: a function of the program, or standard error when none is
+ * set. It may be called by any thread, one line (without newline) at a time.
+ */
+typedef void hv_log_sink_fn(enum hv_log_level level, const char *line, void *arg);
+void hv_log_set_sink(hv_log_sink_fn *sink, void *arg);
+
+/* The level may change while the program runs; lines above it cost one load. Any thread. */
+void hv_log_set_level(enum hv_log_level level);
+enum hv_log_level hv_log_level(void);
+
+/* "error", "warn", "info", "debug" and back; -EINVAL for another word. */
+const char *hv_log_level_name(enum hv_log_level level);
+int hv_log_level_parse(const char *word);
+
+void hv_log(enum hv_log_level level, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#define hv_log_error(...) hv_log(HV_LOG_ERROR, __VA_ARGS__)
+#define hv_log_warn(...) hv_log(HV_LOG_WARN, __VA_ARGS__)
+#define hv_log_info(...) hv_log(HV_LOG_INFO, __VA_ARGS__)
+#define hv_log_debug(...) hv_log(HV_LOG_DEBUG, __VA_ARGS__)
+
+#endif

@@ -1,0 +1,69 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Finds which Debian packages are missing for the purposes named as arguments (build,
+# demo, test, bench) and installs them: as root, or with sudo when that needs no password
+# or somebody is there to type it. Otherwise prints the one line to run.
+set -eu
+
+build="gcc make pkg-config libc6-dev liblua5.4-dev libfdt-dev libreadline-dev zlib1g-dev libjansson-dev linux-libc-dev"
+demo="device-tree-compiler"
+test="device-tree-compiler libcmocka-dev perl clang tmux lua-check gzip util-linux"
+bench="lua5.4 device-tree-compiler"
+
+want=
+for purpose in "$@"; do
+	case $purpose in
+	build) want="$want $build" ;;
+	demo) want="$want $demo" ;;
+	test) want="$want $test" ;;
+	bench) want="$want $bench" ;;
+	*) echo "setup.sh: unknown purpose $purpose" >&2; exit 2 ;;
+	esac
+done
+
+if ! command -v dpkg-query >/dev/null 2>&1; then
+	echo "hvsh: this is no Debian; needed are the equivalents of:$want" >&2
+	exit 0
+fi
+
+missing_of() {
+	for package in "$@"; do
+		state=$(dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | head -n 1) || state=
+		[ "$state" = installed ] || printf ' %s' "$package"
+	done
+}
+
+# clang's sanitizer runtime is a package of its own, named after clang's version.
+case " $want " in
+*" clang "*)
+	if command -v clang >/dev/null 2>&1; then
+		major=$(clang -dumpversion | cut -d. -f1)
+		want="$want libclang-rt-$major-dev"
+	fi ;;
+esac
+
+missing=$(missing_of $want)
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" = 0 ]; then
+	become=
+elif command -v sudo >/dev/null 2>&1 && { sudo -n true 2>/dev/null || [ -t 0 ]; }; then
+	become=sudo
+else
+	echo "hvsh: packages are missing. Run:  apt-get install$missing" >&2
+	exit 1
+fi
+echo "hvsh: installing$missing"
+install() {
+	$become env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" >"$log" 2>&1
+}
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+if ! install $missing; then
+	# A machine that never fetched the package lists, or whose lists are old.
+	$become apt-get update >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
+	install $missing || { cat "$log" >&2; exit 1; }
+fi
+case " $missing " in
+*" clang "*) exec "$0" "$@" ;;
+esac

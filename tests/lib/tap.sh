@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Sourced by tests/**/*.t. Each check is one TAP line; `finish` ends the file.
+#   run hvsh check x.lua      runs "$HVSH" check x.lua: $out, $err, $code
+#   is CODE "what"            the exit code was CODE
+#   out_has TEXT "what"; err_has TEXT "what"; out_lacks; err_lacks; out_is TEXT; same FILE FILE
+tap_n=0
+tap_failed=0
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+tap() {
+	tap_n=$((tap_n + 1))
+	if [ "$1" = 0 ]; then
+		echo "ok $tap_n - $2"
+	else
+		tap_failed=$((tap_failed + 1))
+		echo "not ok $tap_n - $2"
+		printf '%s\n' "exit $code" "stdout: $out" "stderr: $err" | head -c 6000 | sed 's/^/# /'
+	fi
+}
+
+run() {
+	local program=$1
+	shift
+	[ "$program" = hvsh ] && program=$HVSH
+	code=0
+	"$program" "$@" >"$work/.out" 2>"$work/.err" </dev/null || code=$?
+	out=$(cat "$work/.out")
+	err=$(cat "$work/.err")
+}
+
+is() { [ "$code" = "$1" ]; tap $? "$2"; }
+out_has() { [[ $out == *"$1"* ]]; tap $? "${2:-prints $1}"; }
+err_has() { [[ $err == *"$1"* ]]; tap $? "${2:-says $1}"; }
+out_lacks() { [[ $out != *"$1"* ]]; tap $? "${2:-does not print $1}"; }
+err_lacks() { [[ $err != *"$1"* ]]; tap $? "${2:-does not say $1}"; }
+out_is() { [ "$out" = "$1" ]; tap $? "${2:-prints exactly that}"; }
+same() { cmp -s "$1" "$2"; tap $? "${3:-$1 and $2 are the same}"; }
+
+finish() {
+	echo "1..$tap_n"
+	[ "$tap_failed" = 0 ]
+	exit
+}
