@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef HV_HYPERVISOR_SIM_H
+#define HV_HYPERVISOR_SIM_H
+
+#include "hypervisor/hypervisor.h"
+
+/*
+ * The simulated hypervisor: decodes the bytes the encoder made, keeps CPUs,
+ * zones and guest memory, refuses what hvisor refuses with the same errno.
+ */
+struct hv_sim_ram {
+	uint64_t start, size;
+};
+#define HV_SIM_RAM_MAX 32
+
+struct hv_sim_opts {
+	enum hv_arch arch;
+	enum hv_layout layout;  /* what this hypervisor's struct is; its version number follows */
+	uint64_t version;       /* answered instead when not 0 (an unknown version) */
+	unsigned int n_cpus;    /* 1..32; 0 = as kept in state_dir (-ENOENT when none is) */
+	uint64_t root_cpus;     /* bitmap of zone0's */
+	unsigned int max_zones; /* this build's limit, the root zone included; 0 = HV_MAX_ZONES */
+	const struct hv_sim_ram *ram; /* what exists; writes elsewhere are bus errors; copied */
+	size_t n_ram;                 /* 1..HV_SIM_RAM_MAX, page aligned, not overlapping */
+	struct hv_sim_ram hypervisor; /* writes here "panic" the machine; size 0 = none */
+	/*
+	 * A directory in which the machine lives on between processes (created, 0700;
+	 * locked while open: a second process waits some seconds, then gets -EBUSY), or NULL:
+	 * gone when closed. A reboot of the computer switches it off. Opened with other
+	 * hardware it is replaced by a new machine, or -EBUSY while zones run on it.
+	 */
+	const char *state_dir;
+};
+
+/*
+ * What would panic the real hvisor (a CPU that does not exist, a region or load in
+ * its own memory, an unaligned RAM region, more zones than max_zones, an eighth pending
+ * interrupt …) is -EIO with that said; from then on the machine answers everything with EIO.
+ */
+int hv_hyp_open_sim(const struct hv_sim_opts *opts, struct hv_hyp **hyp, struct hv_err *err);
+
+/*
+ * Takes the oldest interrupt that waits for a zone, as its guest would. -EAGAIN when none
+ * does, -ENOENT when the zone is not there. Any thread.
+ */
+int hv_sim_take_irq(struct hv_hyp *hyp, uint32_t zone, uint32_t *irq, struct hv_err *err);
+
+/*
+ * Faults on request, for tests and for trying a script against trouble:
+ *   "busy-cpu:N"      CPU N is already on: the start of a zone with it is EBUSY
+ *   "stuck-cpu:N"     CPU N does not stop: shutdown takes its time, the zone is removed,
+ *                     later starts are EBUSY
+ *   "errno:OP:NAME"   the next OP (start stop list version load map bridge inject) fails
+ *                     with NAME (EIO, ENOSYS …); "errno:OP:NAME:*" every one from now on
+ *   "die:ID[:MS]"     zone ID powers itself off after MS milliseconds (gone from the list);
+ *                     counted from its next start when it does not run yet
+ *   "crash:ID[:MS]"   the same, but it stays with is_err set
+ *   "no-load-image"   as a kernel module before 2026-03: loads go through map
+ * -EINVAL with the list of what exists. Faults are part of the machine and kept in its state_dir.
+ */
+int hv_sim_fault(struct hv_hyp *hyp, const char *fault, struct hv_err *err);
+
+/* Reads guest memory back, for tests and the simulated guest. */
+int hv_sim_read(struct hv_hyp *hyp, uint64_t phys, void *bytes, uint64_t size, struct hv_err *err);
+
+#endif
