@@ -70,8 +70,10 @@ void *hv_arena_array(struct hv_arena *arena, size_t count, size_t size)
 
 char *hv_arena_strndup(struct hv_arena *arena, const char *text, size_t len)
 {
-	char *copy = hv_arena_alloc(arena, len + 1);
+	char *copy;
 
+	len = strnlen(text, len);
+	copy = hv_arena_alloc(arena, len + 1);
 	if (copy)
 		memcpy(copy, text, len);
 	return copy;

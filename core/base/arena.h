@@ -19,6 +19,7 @@ void *hv_arena_alloc(struct hv_arena *arena, size_t size);
 void *hv_arena_array(struct hv_arena *arena, size_t count, size_t size);
 /* Copies; a NULL text gives NULL. */
 char *hv_arena_strdup(struct hv_arena *arena, const char *text);
+/* At most len bytes, and none after a NUL. */
 char *hv_arena_strndup(struct hv_arena *arena, const char *text, size_t len);
 char *hv_arena_printf(struct hv_arena *arena, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

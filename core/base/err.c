@@ -7,10 +7,18 @@
 
 int hv_err_setv(struct hv_err *err, int code, const char *fmt, va_list ap)
 {
-	if (err) {
-		err->code = code;
-		vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
-	}
+	char text[HV_ERR_MSG_MAX];
+	size_t len;
+
+	if (!err)
+		return -code;
+	/* Not straight into msg: the arguments may be the old message. */
+	vsnprintf(text, sizeof(text), fmt, ap);
+	len = strlen(text);
+	while (len && text[len - 1] == '\n')
+		text[--len] = '\0';
+	memcpy(err->msg, text, len + 1);
+	err->code = code;
 	return -code;
 }
 
@@ -38,7 +46,6 @@ int hv_err_sys(struct hv_err *err, int code, const char *fmt, ...)
 int hv_err_prefix(struct hv_err *err, const char *fmt, ...)
 {
 	char text[HV_ERR_MSG_MAX];
-	char old[HV_ERR_MSG_MAX];
 	va_list ap;
 
 	if (!err)
@@ -46,8 +53,7 @@ int hv_err_prefix(struct hv_err *err, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	memcpy(old, err->msg, sizeof(old));
-	return hv_err_set(err, err->code, "%s%s", text, old);
+	return hv_err_set(err, err->code, "%s%s", text, err->msg);
 }
 
 int hv_err_nomem(struct hv_err *err)

@@ -50,21 +50,38 @@ int hv_log_level_parse(const char *word)
 	return -EINVAL;
 }
 
+/* What guests and files bring into a message must not steer the reader's terminal. */
+static void disarm(char *text)
+{
+	for (; *text; text++)
+		if (((unsigned char)*text < ' ' && *text != '\t' && *text != '\n') || *text == 0x7f)
+			*text = '?';
+}
+
 void hv_log(enum hv_log_level level, const char *fmt, ...)
 {
-	char line[2048];
+	int saved_errno = errno;
+	char text[2048];
+	char *rest = text;
+	const char *line;
 	va_list ap;
 
 	if (level > hv_log_level())
 		return;
 	va_start(ap, fmt);
-	vsnprintf(line, sizeof(line), fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	disarm(text);
 
 	pthread_mutex_lock(&sink_lock);
-	if (sink_fn)
-		sink_fn(level, line, sink_arg);
-	else
-		fprintf(stderr, "hvsh: %s: %s\n", level_names[level], line);
+	while ((line = strsep(&rest, "\n"))) {
+		if (!*line && line != text)
+			continue;
+		if (sink_fn)
+			sink_fn(level, line, sink_arg);
+		else
+			fprintf(stderr, "hvsh: %s: %s\n", level_names[level], line);
+	}
 	pthread_mutex_unlock(&sink_lock);
+	errno = saved_errno;
 }

@@ -11,7 +11,8 @@ enum hv_log_level {
 
 /*
  * Where lines go: a function of the program, or standard error when none is
- * set. It may be called by any thread, one line (without newline) at a time.
+ * set. It may be called by any thread, one line (without newline) at a time, and
+ * must not log itself. Control characters arrive as '?'.
  */
 typedef void hv_log_sink_fn(enum hv_log_level level, const char *line, void *arg);
 void hv_log_set_sink(hv_log_sink_fn *sink, void *arg);
@@ -24,6 +25,7 @@ enum hv_log_level hv_log_level(void);
 const char *hv_log_level_name(enum hv_log_level level);
 int hv_log_level_parse(const char *word);
 
+/* A message of several lines becomes several lines; errno is kept. */
 void hv_log(enum hv_log_level level, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 

@@ -15,32 +15,31 @@ int hv_size_parse(const char *text, uint64_t *bytes)
 	unsigned long long value;
 	unsigned int shift = 0;
 	const char *unit;
+	bool overflow;
 	char *end;
 
 	if (!isdigit((unsigned char)*text))
 		return -EINVAL;
 	errno = 0;
 	value = strtoull(text, &end, strncasecmp(text, "0x", 2) ? 10 : 16);
-	if (errno == ERANGE)
-		return -ERANGE;
-	if (end == text || (end == text + 1 && tolower((unsigned char)*end) == 'x'))
-		return -EINVAL;
-	while (*end == ' ')
-		end++;
-	if (*end && *end != 'B' && *end != 'b') {
-		unit = strchr(units, toupper((unsigned char)*end));
-		if (!unit)
+	overflow = errno == ERANGE;
+	if (*end == ' ') {
+		end += strspn(end, " ");
+		if (!*end)
 			return -EINVAL;
+	}
+	unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
+	if (unit) {
 		shift = 10 * (unsigned int)(unit - units + 1);
 		end++;
-		if (!strncasecmp(end, "iB", 2))
-			end += 2;
 	}
-	if (*end == 'B' || *end == 'b')
+	if (unit && !strncasecmp(end, "iB", 2))
+		end += 2;
+	else if (*end == 'B' || *end == 'b')
 		end++;
 	if (*end)
 		return -EINVAL;
-	if (value > (uint64_t)INT64_MAX >> shift)
+	if (overflow || value > (uint64_t)INT64_MAX >> shift)
 		return -ERANGE;
 	*bytes = value << shift;
 	return 0;
