@@ -74,7 +74,7 @@ SYSROOT := $(if $(ROOT),--sysroot=$(ROOT))
 pkg = $(shell PKG_CONFIG_LIBDIR=$(ROOT)/usr/lib/$(TRIPLET)/pkgconfig:$(ROOT)/usr/share/pkgconfig \
 	$(if $(ROOT),PKG_CONFIG_SYSROOT_DIR=$(ROOT)) $(PKG_CONFIG) $(1) 2>/dev/null)
 
-PACKAGES := lua5.4 zlib jansson
+PACKAGES := lua5.4 zlib jansson liburing
 CPPFLAGS += -D_GNU_SOURCE -DHVSH_VERSION='"$(VERSION)"' -DHV_LOG_DEFAULT=$(LOG_LEVEL) \
 	-DHVSH_PREFIX='"$(PREFIX)"' -Icore -I. $(call pkg,--cflags $(PACKAGES))
 CFLAGS ?= -O2 -g

@@ -5,7 +5,7 @@
 # or somebody is there to type it. Otherwise prints the one line to run.
 set -eu
 
-build="gcc make pkg-config libc6-dev liblua5.4-dev libfdt-dev libreadline-dev zlib1g-dev libjansson-dev linux-libc-dev"
+build="gcc make pkg-config libc6-dev liblua5.4-dev libfdt-dev libreadline-dev zlib1g-dev libjansson-dev liburing-dev linux-libc-dev"
 demo="device-tree-compiler"
 test="device-tree-compiler libcmocka-dev perl clang tmux lua-check gzip util-linux"
 bench="lua5.4 device-tree-compiler"

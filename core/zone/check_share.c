@@ -36,7 +36,7 @@ static void fix_cpus(struct hv_check *c, struct hv_finding *f)
 		hv_report_fix(c, f, "free: %s %s", cpus & (cpus - 1) ? "CPUs" : "CPU",
 			      hv_cpus_text(cpus, list));
 	else if (c->board)
-		hv_report_fix(c, f, "no CPU of the board is free: take it from its other owner");
+		hv_report_fix(c, f, "no CPU of the board is free: another zone must give one up");
 }
 
 static struct hv_finding *cpus_taken(struct hv_check *c, const struct hv_entry *e, uint64_t cpus,

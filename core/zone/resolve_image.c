@@ -326,8 +326,11 @@ static void encode_kernel(struct hv_check *c, struct hv_entry *e, const struct h
 	if (kernel) {
 		info = hv_image_info(kernel->image);
 		abi->kernel_phys = kernel->phys;
-		abi->kernel_size = info->fixed || !info->n_segments ? kernel->size
-								    : info->segments[0].file_size;
+		/* Whole pages, as hvisor-tool says it; hvisor itself does not look at it. */
+		abi->kernel_size = hv_align_up(info->fixed || !info->n_segments ?
+						       kernel->size :
+						       info->segments[0].file_size,
+					       HV_PAGE_SIZE);
 		if (!spec->has_entry &&
 		    !abi->entry) /* x86_64 enters its boot code, not the kernel */
 			abi->entry = info->has_entry ? kernel->base + info->entry : kernel->ipa;
@@ -408,7 +411,7 @@ int hv_resolve_images(struct hv_check *c, struct hv_entry *e, struct hv_err *err
 			dtb->size = n;
 		}
 		z->abi.dtb_phys = dtb->phys;
-		z->abi.dtb_size = n;
+		z->abi.dtb_size = hv_align_up(n, HV_PAGE_SIZE);
 	} else if (spec->dtb.present && !spec->dtb.path) {
 		z->abi.dtb_phys = address_only(c, e, &spec->dtb, "dtb");
 	}

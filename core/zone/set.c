@@ -150,9 +150,12 @@ const char *hv_region_what(const struct hv_zone *zone, uint32_t i, char out[HV_W
 {
 	const struct hv_abi_region *r = &zone->abi.regions[i];
 	const char *name = i < zone->spec->n_regions ? zone->spec->regions[i].name : NULL;
+	unsigned int alike = 0;
 
-	if (name)
-		snprintf(out, HV_WHAT_TEXT, "%s", name);
+	for (uint32_t k = 0; k < zone->abi.n_regions; k++)
+		alike += zone->abi.regions[k].type == r->type;
+	if (name || alike == 1)
+		snprintf(out, HV_WHAT_TEXT, "%s", name ?: hv_region_type_name(r->type));
 	else
 		snprintf(out, HV_WHAT_TEXT, "%s at 0x%" PRIx64, hv_region_type_name(r->type),
 			 r->ipa);

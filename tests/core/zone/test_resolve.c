@@ -31,7 +31,7 @@ static void defaults_are_where_published_zones_have_them(void **state)
 	assert_int_equal(z->abi.kernel_size, 8192);
 	assert_int_equal(z->abi.entry, z->abi.kernel_phys);
 	assert_int_equal(z->abi.dtb_phys, ZF_RAM(1));
-	assert_int_equal(z->abi.dtb_size, placement(z, "dtb zone1.dtb")->size);
+	assert_int_equal(z->abi.dtb_size, hv_align_up(placement(z, "dtb zone1.dtb")->size, HV_PAGE_SIZE));
 	assert_int_equal(placement(z, "kernel Image")->size, 65536);
 	assert_string_equal(z->abi.name, "linux1");
 	assert_int_equal(z->abi.arm64.gicd_base, ZF_GICD);
@@ -134,7 +134,7 @@ static void the_tree_is_patched(void **state)
 	assert_int_equal(m.initrd_end, p->ipa + 16);
 	p = placement(z, "dtb zone1.dtb");
 	assert_null(p->image);
-	assert_int_equal(p->size, z->abi.dtb_size);
+	assert_int_equal(hv_align_up(p->size, HV_PAGE_SIZE), z->abi.dtb_size);
 }
 
 static void physical_addresses_stay_as_given(void **state)
