@@ -139,7 +139,7 @@ static int add_machine(struct hv_memmap *map, const struct hv_machine *m,
 			  board->ram[i].name ?: "ram", NULL, err);
 	if (board && !ret)
 		ret = add(map, HV_SPAN_HYPERVISOR, board->hypervisor.start, board->hypervisor.size,
-			  "hvisor", "hypervisor memory", NULL, err);
+			  "hvisor", "memory", NULL, err);
 	if (host && host->addresses_known) {
 		for (size_t i = 0; i < host->n_ram && !ret; i++)
 			ret = add_root_ram(map, host, host->ram[i].start, host->ram[i].size, err);

@@ -183,7 +183,7 @@ static void memory_of_the_hypervisor(void **state)
 	move_ram(f, zf_zone(f, "linux1", 1), 0x44000000, ZF_RAM_SIZE);
 	zf_expect(f, HV_ERROR, "memory-hypervisor", "belongs to hvisor", "linux1",
 		  "ram", 110);
-	zf_expect_other(f, "memory-hypervisor", "hvisor", "hypervisor memory", 0);
+	zf_expect_other(f, "memory-hypervisor", "hvisor", "memory", 0);
 }
 
 static void memory_that_does_not_exist(void **state)
