@@ -78,7 +78,8 @@ PACKAGES := lua5.4 zlib jansson liburing
 CPPFLAGS += -D_GNU_SOURCE -DHVSH_VERSION='"$(VERSION)"' -DHV_LOG_DEFAULT=$(LOG_LEVEL) \
 	-DHVSH_PREFIX='"$(PREFIX)"' -Icore -I. $(call pkg,--cflags $(PACKAGES))
 CFLAGS ?= -O2 -g
-WARN := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wshadow=local -Wvla
+WARN := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+	$(if $(findstring clang,$(CC)),,-Wshadow=local)
 ALL_CFLAGS := -std=gnu11 -fno-strict-aliasing -fstack-protector-strong -pthread $(WARN) $(CFLAGS) $(SYSROOT)
 LIBS := $(call pkg,--libs $(PACKAGES)) -lfdt -lreadline -lm -pthread
 LDFLAGS += $(SYSROOT)

@@ -75,7 +75,8 @@ static void report_unknowns(struct hv_check *c)
 	if (!(host && host->addresses_known) && !(c->board && c->board->n_root_ram)) {
 		f = report_machine(c, NULL, NULL, HV_NOTE, "zone0-memory-unknown",
 				   "where zone0's own RAM lies is not known: not checked");
-		hv_report_fix(c, f, "run as root on the board, or name the board");
+		hv_report_fix(c, f, c->board ? "run as root on the board" :
+					       "run as root on the board, or name the board");
 	}
 	if (!c->view.root_cpus)
 		report_machine(c, NULL, NULL, HV_NOTE, "zone0-cpus-unknown",

@@ -106,7 +106,7 @@ static void check_channel(struct hv_check *c, const struct hv_entry *e, const st
 	ivc_text(v, what);
 	bad = (v->rw_sec_size | v->out_sec_size | v->control_table_ipa | v->shared_mem_ipa) &
 	      (HV_PAGE_SIZE - 1);
-	if (bad || !v->rw_sec_size || !v->out_sec_size) {
+	if (bad || !v->out_sec_size) {
 		f = hv_report(c, e, what, &s->origin, HV_ERROR, "ivc-misaligned",
 			      "addresses and section sizes of an IVC channel are whole 4 KiB "
 			      "pages: control "

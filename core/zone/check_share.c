@@ -119,7 +119,7 @@ static void fix_memory(struct hv_check *c, struct hv_finding *f, const char *zon
 		hv_report_fix(c, f, "%s could start at 0x%" PRIx64 ": %s are free there", zone, at,
 			      hv_size_format(size, text));
 	else if (c->board && c->board->n_ram)
-		hv_report_fix(c, f, "no piece of %s is free on this board: make it smaller",
+		hv_report_fix(c, f, "nowhere else on this board are %s free in one piece: make it smaller",
 			      hv_size_format(size, text));
 }
 

@@ -36,6 +36,27 @@ static void check_regions(struct hv_check *c, const struct hv_entry *e)
 		}
 }
 
+/* hvisor traps a virtio region where its physical address says, on every architecture but loongarch64. */
+static void check_virtio_regions(struct hv_check *c, const struct hv_entry *e)
+{
+	char what[HV_WHAT_TEXT];
+	struct hv_finding *f;
+
+	for (uint32_t i = 0; i < e->n_given; i++) {
+		const struct hv_abi_region *r = &e->zone.abi.regions[i];
+
+		if (r->type != HV_REGION_VIRTIO || r->phys == r->ipa ||
+		    e->zone.spec->arch == HV_ARCH_LOONGARCH64)
+			continue;
+		f = hv_report(c, e, hv_region_what(&e->zone, i, what), hv_region_origin(e, i),
+			      HV_WARNING, "window-moved",
+			      "hvisor traps the guest's accesses at 0x%" PRIx64
+			      ", the physical address, not at 0x%" PRIx64,
+			      r->phys, r->ipa);
+		hv_report_fix(c, f, "the same address for both: at = 0x%" PRIx64, r->phys);
+	}
+}
+
 /* A window may lie within a listed virtio region (by either address, see resolve.c), and over
  * nothing else. */
 static bool in_listed(const struct hv_entry *e, const struct hv_device_slot *d, bool by_phys)
@@ -164,6 +185,7 @@ void hv_check_layout(struct hv_check *c, struct hv_entry *e)
 {
 	if (e->regions_ok) {
 		check_regions(c, e);
+		check_virtio_regions(c, e);
 		check_device_windows(c, e);
 	}
 	check_controllers(c, e);

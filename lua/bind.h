@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef HV_LUA_BIND_H
+#define HV_LUA_BIND_H
+
+#include <lauxlib.h>
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "lua/session.h"
+#include "zone/zone.h"
+
+/*
+ * The C module "hvsh.core", for our own Lua (lua/prelude/) only. One file per noun; each adds its functions
+ * to the module's table. Failures of an operation are nil, "ENOENT: message", "ENOENT"; wrong
+ * arguments are errors. Userdata is made first, empty, and closed by __gc or __close; no
+ * memory, file or lock is held by the C stack alone across a call that can raise.
+ */
+int luaopen_hvsh_core(lua_State *L);
+
+void hv_bind_check(lua_State *L);  /* check, encode, decode */
+void hv_bind_plan(lua_State *L);   /* plan */
+void hv_bind_memmap(lua_State *L); /* memmap */
+void hv_bind_hv(lua_State *L);     /* list, stop, info, fault */
+void hv_bind_run(lua_State *L);    /* log, sizes, the terminal, options, mode */
+
+/* Pushes the three results of a failure; returns 3. */
+int hv_bind_fail(lua_State *L, const struct hv_err *err);
+
+/* Makes the metatable of a userdata type: methods, gc as __gc and __close, __name, no access from Lua. */
+void hv_bind_type(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction gc);
+
+/* Pushes a text buffer that Lua frees. */
+struct hv_buf *hv_bind_buf(lua_State *L);
+/* Replaces the buffer on top by its text; -ENOMEM when it had failed. */
+int hv_bind_buf_text(lua_State *L, struct hv_err *err);
+
+/* A zone set with its findings, as userdata. */
+struct hv_bind_set {
+	struct hv_zone_set *set;
+	struct hv_findings findings;
+	bool has_findings;
+};
+
+/*
+ * Pushes a set made of the specs in the list at index idx (0 = none). NULL on failure,
+ * nothing pushed. Zones for different boards are a failure.
+ */
+struct hv_bind_set *hv_bind_set_new(lua_State *L, int idx, struct hv_err *err);
+struct hv_bind_set *hv_bind_set_check(lua_State *L, int idx);
+
+/* The machine for the zones of a set (--board counts where they name none); a hypervisor that may be missing is a note among the findings. May raise. */
+int hv_bind_machine(lua_State *L, struct hv_bind_set *set, enum hv_need need,
+		    struct hv_machine *machine, struct hv_err *err);
+
+/* Opens the machine and checks: the findings are in the set. Negative only when that could not be done. */
+int hv_bind_set_run_check(lua_State *L, struct hv_bind_set *set, enum hv_need need,
+			  struct hv_machine *machine, struct hv_err *err);
+
+/* Pushes the findings as a list of tables. */
+void hv_bind_push_findings(lua_State *L, const struct hv_findings *findings);
+
+/* -EINVAL "N errors; the first: …", for those who need a set without errors. */
+int hv_bind_refuse(const struct hv_findings *findings, struct hv_err *err);
+
+/* t[key] = value for the table on top; NULL sets nothing. */
+void hv_bind_field(lua_State *L, const char *key, const char *value);
+void hv_bind_field_int(lua_State *L, const char *key, lua_Integer value);
+/* file, line and field of an origin into the table on top. */
+void hv_bind_origin(lua_State *L, const struct hv_origin *origin);
+/* A list of the CPU numbers of a mask. */
+void hv_bind_push_cpus(lua_State *L, uint64_t cpus);
+
+#endif

@@ -1,0 +1,521 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <lauxlib.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "lua/interrupt.h"
+#include "lua/repl.h"
+#include "lua/run.h"
+#include "lua/session.h"
+#include "lua/state.h"
+#include "lua/stdout.h"
+
+static struct hv_session session;
+
+/* The command line, read. */
+struct command_line {
+	int argc;
+	char **argv;
+	int first; /* index of the script or subcommand; argc = none */
+	bool interactive, version, help;
+	struct action {
+		char kind; /* 'e' or 'l' */
+		const char *text;
+	} *actions; /* in the order given */
+	int n_actions;
+	struct hv_err err; /* why it cannot be used */
+};
+
+/* ---- options */
+
+static int set_sim(const char *value, struct hv_err *err)
+{
+	if (value && !*value)
+		return hv_err_set(err, EINVAL, "--sim= names no folder");
+	session.sim = true;
+	if (value)
+		session.sim_dir = value;
+	return 0;
+}
+
+static int set_fault(const char *value, struct hv_err *err)
+{
+	if (session.n_faults == HV_SESSION_FAULTS)
+		return hv_err_set(err, EINVAL, "more than %d times --sim-fault", HV_SESSION_FAULTS);
+	session.faults[session.n_faults++] = value;
+	return 0;
+}
+
+static int set_abi(const char *value, struct hv_err *err)
+{
+	session.layout = hv_layout_parse(value, err);
+	return session.layout < 0 ? hv_err_prefix(err, "--abi: ") : 0;
+}
+
+static int set_arch(const char *value, struct hv_err *err)
+{
+	session.arch = hv_arch_parse(value);
+	if (session.arch < 0)
+		return hv_err_set(err, EINVAL,
+				  "--arch: %s is none of arm64, riscv64, loongarch64, x86_64", value);
+	return 0;
+}
+
+static int set_board(const char *value, struct hv_err *err)
+{
+	(void)err;
+	session.board = value;
+	return 0;
+}
+
+static int set_json(const char *value, struct hv_err *err)
+{
+	(void)value;
+	(void)err;
+	session.json = true;
+	return 0;
+}
+
+static int set_log(const char *value, struct hv_err *err)
+{
+	int level = hv_log_level_parse(value);
+
+	if (level < 0)
+		return hv_err_set(err, EINVAL, "--log: %s is none of error, warn, info, debug", value);
+	hv_log_set_level((enum hv_log_level)level);
+	return 0;
+}
+
+static int set_color(const char *value, struct hv_err *err)
+{
+	static const char *const words[] = { "auto", "always", "never" };
+
+	for (int i = 0; i < 3; i++)
+		if (!strcmp(value, words[i])) {
+			session.color = (enum hv_color)i;
+			return 0;
+		}
+	return hv_err_set(err, EINVAL, "--color: %s is none of auto, always, never", value);
+}
+
+static const struct option {
+	const char *name;
+	enum { VALUE_NONE, VALUE_OPTIONAL, VALUE_NEEDED } value; /* optional: only as --name=value */
+	bool stays; /* the subcommand wants to see it too */
+	int (*set)(const char *value, struct hv_err *err);
+} options[] = {
+	{ "--sim", VALUE_OPTIONAL, false, set_sim },
+	{ "--sim-fault", VALUE_NEEDED, false, set_fault },
+	{ "--abi", VALUE_NEEDED, false, set_abi },
+	{ "--arch", VALUE_NEEDED, false, set_arch },
+	{ "--board", VALUE_NEEDED, false, set_board },
+	{ "--json", VALUE_NONE, true, set_json },
+	{ "--log", VALUE_NEEDED, false, set_log },
+	{ "--color", VALUE_NEEDED, false, set_color },
+};
+
+static const struct option *find_option(const char *word)
+{
+	size_t len = strcspn(word, "=");
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		if (strlen(options[i].name) == len && !strncmp(options[i].name, word, len))
+			return &options[i];
+	return NULL;
+}
+
+/* Takes argv[*i], and the value behind it. */
+static int take_option(const struct option *option, char **argv, int *i, struct hv_err *err)
+{
+	const char *value = strchr(argv[*i], '=');
+
+	if (value)
+		value++;
+	if (value && option->value == VALUE_NONE)
+		return hv_err_set(err, EINVAL, "%s takes no value", option->name);
+	if (!value && option->value == VALUE_NEEDED) {
+		value = argv[*i + 1];
+		if (!value)
+			return hv_err_set(err, EINVAL, "%s needs a value", option->name);
+		++*i;
+	}
+	return option->set(value, err);
+}
+
+/* An option of one letter, as lua has them: -e CODE or -eCODE. */
+static int take_letter(struct command_line *cl, int *i)
+{
+	const char *word = cl->argv[*i];
+	const char *text = word + 2;
+
+	switch (word[1]) {
+	case 'e':
+	case 'l':
+		if (!*text)
+			text = cl->argv[++*i];
+		if (!text)
+			return hv_err_set(&cl->err, EINVAL, "%s needs %s", word,
+					  word[1] == 'e' ? "code to run" : "the name of a module");
+		cl->actions[cl->n_actions++] = (struct action){ word[1], text };
+		return 0;
+	case 'i':
+		cl->interactive = true;
+		break;
+	case 'v':
+		cl->version = true;
+		break;
+	case 'h':
+		cl->help = true;
+		break;
+	default:
+		text = "?";
+	}
+	if (*text)
+		return hv_err_set(&cl->err, EINVAL, "there is no option %s", word);
+	return 0;
+}
+
+/* Everything before the script or subcommand. */
+static int read_options(struct command_line *cl)
+{
+	int i;
+
+	for (i = 1; i < cl->argc; i++) {
+		char *word = cl->argv[i];
+		const struct option *option = find_option(word);
+		int rc = 0;
+
+		if (word[0] != '-' || !word[1])
+			break;
+		if (!strcmp(word, "--")) {
+			i++;
+			break;
+		}
+		if (option)
+			rc = take_option(option, cl->argv, &i, &cl->err);
+		else if (!strcmp(word, "--version"))
+			cl->version = true;
+		else if (!strcmp(word, "--help"))
+			cl->help = true;
+		else if (word[1] == '-')
+			rc = hv_err_set(&cl->err, EINVAL, "there is no option %s", word);
+		else
+			rc = take_letter(cl, &i);
+		if (rc < 0)
+			return rc;
+	}
+	cl->first = i < cl->argc ? i : cl->argc;
+	return 0;
+}
+
+static int check_options(struct hv_err *err)
+{
+	if (session.n_faults && !session.sim)
+		return hv_err_set(err, EINVAL, "--sim-fault is for the simulated hypervisor: it needs --sim");
+	return 0;
+}
+
+static int usage_error(const struct hv_err *err)
+{
+	fprintf(stderr, "hvsh: %s\nusage: hvsh [options] [script [args]], hvsh [options] command; "
+			"hvsh --help says more\n",
+		err->msg);
+	return HV_EXIT_USAGE;
+}
+
+/* ---- scripts */
+
+/* Runs what hv_state_load_* or luaL_load* left on the stack, nargs arguments above it. */
+static int run_chunk(lua_State *L, int status, int nargs)
+{
+	if (status != LUA_OK) {
+		hv_run_report(L);
+		return HV_EXIT_FAILED;
+	}
+	return hv_run(L, nargs, NULL);
+}
+
+static int run_actions(lua_State *L, const struct command_line *cl)
+{
+	int code = HV_EXIT_OK;
+
+	for (int i = 0; i < cl->n_actions && code == HV_EXIT_OK; i++) {
+		const char *text = cl->actions[i].text;
+
+		if (cl->actions[i].kind == 'e') {
+			code = run_chunk(L,
+					 luaL_loadbufferx(L, text, strlen(text), "=(command line)", "t"),
+					 0);
+		} else {
+			const char *equals = strchr(text, '=');
+			int n;
+
+			/* As in lua: -l module, or -l name=module for another global. */
+			lua_getglobal(L, "require");
+			lua_pushstring(L, equals ? equals + 1 : text);
+			code = hv_run(L, 1, &n);
+			if (code != HV_EXIT_OK)
+				break;
+			lua_settop(L, lua_gettop(L) - n + 1);
+			lua_pushlstring(L, text, equals ? (size_t)(equals - text) : strlen(text));
+			lua_insert(L, -2);
+			lua_pushglobaltable(L);
+			lua_insert(L, -3);
+			lua_rawset(L, -3);
+			lua_pop(L, 1);
+		}
+	}
+	return code;
+}
+
+/* The global `arg`: the script is 0, its arguments follow, what stands before it is negative. */
+static void set_arg(lua_State *L, const struct command_line *cl)
+{
+	int script = cl->first < cl->argc ? cl->first : 0;
+
+	lua_createtable(L, cl->argc - script - 1, script + 1);
+	for (int i = 0; i < cl->argc; i++) {
+		lua_pushstring(L, cl->argv[i]);
+		lua_rawseti(L, -2, i - script);
+	}
+	lua_setglobal(L, "arg");
+}
+
+static int run_script(lua_State *L, const struct command_line *cl)
+{
+	const char *path = cl->argv[cl->first];
+	int n = cl->argc - cl->first - 1;
+	int status;
+
+	/* "-" is standard input, but for `hvsh -- -`. */
+	if (!strcmp(path, "-") && strcmp(cl->argv[cl->first - 1], "--") != 0)
+		path = NULL;
+	status = hv_state_load_file(L, path);
+	luaL_checkstack(L, n + 4, "too many arguments");
+	for (int i = 0; status == LUA_OK && i < n; i++)
+		lua_pushstring(L, cl->argv[cl->first + 1 + i]);
+	return run_chunk(L, status, n);
+}
+
+/* Calls a function of hvsh.commands with argv as a list; its result is the exit code. */
+static int run_command(lua_State *L, const char *function, int argc, char *const *argv)
+{
+	int n, code;
+
+	lua_getglobal(L, "require");
+	lua_pushliteral(L, "hvsh.commands");
+	lua_call(L, 1, 1);
+	if (lua_getfield(L, -1, function) == LUA_TNIL)
+		return luaL_error(L, "hvsh.commands has no %s", function);
+	lua_createtable(L, argc, 0);
+	for (int i = 0; i < argc; i++) {
+		lua_pushstring(L, argv[i]);
+		lua_rawseti(L, -2, i + 1);
+	}
+	code = hv_run(L, 1, &n);
+	if (code == HV_EXIT_OK && n > 0)
+		code = (int)lua_tointeger(L, -n);
+	return code;
+}
+
+/* A script that defined zones may have something to say at its end. */
+static int finish(lua_State *L)
+{
+	int n, code;
+
+	luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+	if (lua_getfield(L, -1, "hvsh.dsl") == LUA_TNIL)
+		return HV_EXIT_OK;
+	lua_getglobal(L, "require");
+	lua_pushliteral(L, "hvsh.commands");
+	lua_call(L, 1, 1);
+	if (lua_getfield(L, -1, "finish") == LUA_TNIL)
+		return HV_EXIT_OK;
+	code = hv_run(L, 0, &n);
+	if (code == HV_EXIT_OK && n > 0)
+		code = (int)lua_tointeger(L, -n);
+	return code;
+}
+
+/* ---- which of them */
+
+static bool is_command(lua_State *L, const char *word)
+{
+	bool known;
+
+	lua_getglobal(L, "require");
+	lua_pushliteral(L, "hvsh.commands");
+	lua_call(L, 1, 1);
+	lua_getfield(L, -1, "is_command");
+	lua_pushstring(L, word);
+	lua_call(L, 1, 1);
+	known = lua_toboolean(L, -1);
+	lua_pop(L, 2);
+	return known;
+}
+
+/* A subcommand's options that are for all commands may stand behind it. Leaves its own in argv. */
+static int subcommand(lua_State *L, struct command_line *cl)
+{
+	char **argv = &cl->argv[cl->first];
+	int argc = cl->argc - cl->first;
+	bool json_before = session.json;
+	char **kept;
+	int n = 0;
+
+	kept = lua_newuserdatauv(L, (size_t)(argc + 2) * sizeof(*kept), 0);
+	kept[n++] = argv[0];
+	if (json_before)
+		kept[n++] = (char *)"--json";
+	for (int i = 1; i < argc; i++) {
+		const struct option *option = find_option(argv[i]);
+
+		if (!strcmp(argv[i], "--")) {
+			while (i < argc)
+				kept[n++] = argv[i++];
+			break;
+		}
+		if (!option || option->stays)
+			kept[n++] = argv[i];
+		if (option && take_option(option, argv, &i, &cl->err) < 0)
+			return usage_error(&cl->err);
+	}
+	if (check_options(&cl->err) < 0)
+		return usage_error(&cl->err);
+	return run_command(L, "run", n, kept);
+}
+
+/* A first word with a slash or .lua is meant as a file; any other may be a command, and those go first. */
+static int first_word(lua_State *L, struct command_line *cl)
+{
+	const char *word = cl->argv[cl->first];
+	size_t len = strlen(word);
+	bool is_path = strchr(word, '/') || (len > 4 && !strcmp(word + len - 4, ".lua"));
+	int code;
+
+	if (strcmp(word, "-") != 0 && access(word, F_OK) < 0 && is_path) {
+		hv_err_sys(&cl->err, errno, "%s", word);
+		return usage_error(&cl->err);
+	}
+	if (strcmp(word, "-") != 0 && !is_path &&
+	    (is_command(L, word) || access(word, F_OK) < 0))
+		return subcommand(L, cl);
+	code = run_script(L, cl);
+	return code == HV_EXIT_OK ? finish(L) : code;
+}
+
+static int run(lua_State *L, struct command_line *cl)
+{
+	bool tty = isatty(STDIN_FILENO);
+	int code;
+
+	if (cl->help) {
+		char *const help[] = { (char *)"help" };
+
+		return run_command(L, "run", 1, help);
+	}
+	set_arg(L, cl);
+	code = run_actions(L, cl);
+	if (code != HV_EXIT_OK)
+		return code;
+	if (cl->first < cl->argc) {
+		code = first_word(L, cl);
+		if (code != HV_EXIT_OK || !cl->interactive)
+			return code;
+	} else if (cl->n_actions && !cl->interactive) {
+		return finish(L);
+	}
+	if (tty) {
+		hv_repl(L);
+		return HV_EXIT_OK;
+	}
+	code = run_chunk(L, hv_state_load_file(L, NULL), 0);
+	return code == HV_EXIT_OK ? finish(L) : code;
+}
+
+/* ---- the program */
+
+static bool called_hvisor(const char *argv0)
+{
+	const char *slash = argv0 ? strrchr(argv0, '/') : NULL;
+
+	return argv0 && !strcmp(slash ? slash + 1 : argv0, "hvisor");
+}
+
+/* Protected. Argument: the command line. Result: the exit code. */
+static int protected_main(lua_State *L)
+{
+	struct command_line *cl = lua_touserdata(L, 1);
+	char *const help[] = { (char *)"--help" };
+	int code;
+
+	lua_settop(L, 0);
+	if (called_hvisor(cl->argv[0]) && cl->help)
+		code = run_command(L, "run_hvisor", 1, help);
+	else if (called_hvisor(cl->argv[0]))
+		code = run_command(L, "run_hvisor", cl->argc - cl->first, &cl->argv[cl->first]);
+	else
+		code = run(L, cl);
+	lua_pushinteger(L, hv_interrupted() ? HV_EXIT_INTERRUPTED : code);
+	return 1;
+}
+
+static void close_session(void)
+{
+	hv_session_close(&session);
+}
+
+static int start(struct command_line *cl)
+{
+	lua_State *L;
+	int code;
+
+	if (read_options(cl) < 0 || check_options(&cl->err) < 0)
+		return usage_error(&cl->err);
+	if (cl->version) {
+		printf("hvsh %s (%s, %s)\n", HVSH_VERSION, LUA_RELEASE, hv_arch_name(hv_arch_native()));
+		return HV_EXIT_OK;
+	}
+	L = hv_state_new(&session);
+	if (!L) {
+		fprintf(stderr, "hvsh: not enough memory\n");
+		return HV_EXIT_FAILED;
+	}
+	/* Also where a script leaves through os.exit. */
+	atexit(close_session);
+	hv_interrupt_install(L);
+	lua_pushcfunction(L, protected_main);
+	lua_pushlightuserdata(L, cl);
+	if (lua_pcall(L, 1, 1, 0) == LUA_OK) {
+		code = (int)lua_tointeger(L, -1);
+	} else {
+		const char *text = lua_tostring(L, -1);
+
+		fprintf(stderr, "hvsh: %s\n", text ? text : "an error that is no text");
+		code = hv_interrupted() ? HV_EXIT_INTERRUPTED : HV_EXIT_FAILED;
+	}
+	lua_close(L);
+	return code;
+}
+
+int main(int argc, char **argv)
+{
+	struct command_line cl = { .argc = argc, .argv = argv, .first = argc };
+	int code;
+
+	session = HV_SESSION_INIT;
+	hv_stdout_guard();
+	cl.actions = calloc((size_t)argc + 1, sizeof(*cl.actions));
+	if (!cl.actions) {
+		fprintf(stderr, "hvsh: not enough memory\n");
+		return HV_EXIT_FAILED;
+	}
+	code = start(&cl);
+	free(cl.actions);
+	return code;
+}

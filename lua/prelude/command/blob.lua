@@ -1,0 +1,74 @@
+-- SPDX-License-Identifier: GPL-2.0-or-later
+-- encode and decode: the bytes of a zone configuration.
+local common = require "hvsh.command.common"
+local core = require "hvsh.core"
+local nearest = require "hvsh.nearest"
+local output = require "hvsh.output"
+local term = require "hvsh.term"
+
+local blob = {}
+
+local MAX = 65536 -- bytes; no layout comes near
+
+local function choose(request, specs)
+	local wanted = request.options.zone
+	if not wanted then
+		if #specs == 1 then return specs[1] end
+		local names = {}
+		for i, spec in ipairs(specs) do names[i] = spec.name end
+		return nil, ("which zone? --zone one of %s"):format(table.concat(names, ", "))
+	end
+	local names = {}
+	for i, spec in ipairs(specs) do
+		if spec.name == wanted then return spec end
+		names[i] = spec.name
+	end
+	local near = nearest.of(wanted, names)
+	return nil, ("%s: defines no zone %s (%s)"):format(request.args[1], wanted,
+		near and ("did you mean %s?"):format(near) or "it has " .. table.concat(names, ", "))
+end
+
+function blob.encode(request)
+	local target = request.options.o
+	if not target then return request.misuse "where to? -o FILE" end
+	if target == "-" and core.tty(1) then
+		return common.fail "these bytes are not for a terminal: -o FILE, or redirect"
+	end
+	local specs = common.read_request(request)
+	if not specs then return 1 end
+	local spec, message, _ = choose(request, specs)
+	if not spec then return common.fail(message) end
+	local bytes, findings
+	bytes, message, _, findings = core.encode(spec, request.options.arch, request.options.abi)
+	if findings then
+		common.findings(findings, request, io.stderr)
+		return common.fail(("zone %s is not right, so it has no bytes"):format(spec.name))
+	end
+	if not bytes then return common.fail(message) end
+	if target == "-" then
+		io.stdout:write(bytes)
+		return 0
+	end
+	local ok, why = output.write(target, bytes)
+	if not ok then return common.fail(why) end
+	io.stderr:write(("hvsh: wrote %d bytes to %s\n"):format(#bytes, term.clean(target)))
+	return 0
+end
+
+function blob.decode(request)
+	local path = request.args[1]
+	local file, why = io.stdin, nil
+	if path ~= "-" then file, why = io.open(path, "rb") end
+	if not file then return common.fail(why) end
+	local bytes
+	bytes, why = file:read(MAX + 1)
+	if path ~= "-" then file:close() end
+	if not bytes then return common.fail(("%s: %s"):format(path, why or "empty")) end
+	if #bytes > MAX then return common.fail(path .. ": too large to be a zone configuration") end
+	local text, message = core.decode(bytes, request.options.abi, request.options.arch)
+	if not text then return common.fail(("%s: %s"):format(path, (message:gsub("^E%u+: ", "")))) end
+	io.stdout:write(text, text:sub(-1) == "\n" and "" or "\n")
+	return 0
+end
+
+return blob

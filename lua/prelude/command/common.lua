@@ -1,0 +1,88 @@
+-- SPDX-License-Identifier: GPL-2.0-or-later
+-- What the commands share: reading a script for its zones, saying where the machine is only simulated,
+-- printing findings and JSON.
+local commands = require "hvsh.commands"
+local core = require "hvsh.core"
+local define = require "hvsh.define"
+local operate = require "hvsh.operate"
+local report = require "hvsh.report"
+local term = require "hvsh.term"
+
+local common = {}
+
+common.fail = commands.fail
+
+function common.print(lines)
+	if #lines > 0 then io.stdout:write(table.concat(lines, "\n"), "\n") end
+end
+
+-- Reads the script; its specs, or nil after saying what is wrong.
+function common.read(path, args)
+	local ok, message = define.read(path, args)
+	if not ok then
+		commands.fail(message)
+		return nil
+	end
+	local ended = define.ended
+	if ended and ended.why then
+		io.stderr:write(("hvsh: note: %s is read up to line %s, which needs %s\n"):format(
+			term.clean(ended.file or path), ended.line or "?", ended.why))
+	end
+	if commands.unfinished() then return nil end
+	local specs = operate.specs()
+	if #specs == 0 then
+		commands.fail(path .. ": defines no zone")
+		return nil
+	end
+	return specs
+end
+
+-- The script of args[1], the rest being the script's own arguments.
+function common.read_request(request)
+	return common.read(request.args[1], table.move(request.args, 2, #request.args, 1, {}))
+end
+
+function common.simulated()
+	return core.options().sim
+end
+
+-- One line that says what machine this is about; a simulated one must not be mistaken.
+function common.banner(color)
+	local info = core.info()
+	if not info then return {} end
+	local what = ("%s%s"):format(info.arch, info.layout and ", layout " .. info.layout or "")
+	if info.backend == "sim" then
+		return { term.paint(color, "yellow", "SIMULATED hypervisor") .. " (" .. what .. ")" }
+	end
+	return {}
+end
+
+-- " (simulated)" behind what was done.
+function common.mark(color)
+	return common.simulated() and " " .. term.paint(color, "yellow", "(simulated)") or ""
+end
+
+-- Findings as text with a blank line behind, to standard output or, for commands whose output is something else, to
+-- standard error.
+function common.findings(findings, request, file)
+	local lines = report.findings(findings, { color = request.color, width = request.width })
+	if #lines > 0 then (file or io.stdout):write(table.concat(lines, "\n"), "\n\n") end
+end
+
+-- Takes the steps of a plan and says of each zone what became of it. Returns the exit code.
+function common.carry_out(plan, request, options)
+	local ok, message, code = operate.carry_out(plan, options)
+	if ok or options.keep and code == "EEXIST" then
+		common.print(report.done(plan, { color = request.color, mark = common.mark(request.color) }))
+	end
+	return ok and 0 or common.fail(message)
+end
+
+function common.json(value)
+	local text, message = require("hvsh.json").encode(value, 2)
+	if not text then return commands.fail(message) end
+	io.stdout:write(text, "\n")
+	return 0
+end
+
+return common

@@ -1,0 +1,42 @@
+-- SPDX-License-Identifier: GPL-2.0-or-later
+-- map: the machine's memory as a picture.
+local common = require "hvsh.command.common"
+local core = require "hvsh.core"
+local operate = require "hvsh.operate"
+local output = require "hvsh.output"
+local report = require "hvsh.report"
+local term = require "hvsh.term"
+
+local command = {}
+
+function command.map(request)
+	local specs = {}
+	if request.args[1] then
+		specs = common.read_request(request)
+		if not specs then return 1 end
+	end
+	local map, message = core.memmap(specs)
+	if not map then return common.fail(message) end
+	local text
+	if request.options.svg then
+		text, message = map:svg()
+		if not text then return common.fail(message) end
+		local ok, why = output.write(request.options.svg, text)
+		if not ok then return common.fail(why) end
+		io.stderr:write("hvsh: wrote ", term.clean(request.options.svg), "\n")
+	else
+		text, message = map:draw { width = core.columns(), color = request.color, unicode = term.unicode() }
+		if not text then return common.fail(message) end
+		common.print(common.banner(request.color))
+		io.stdout:write(text)
+	end
+	if #specs == 0 then return 0 end
+	-- The picture is drawn of wrong zones, too: it is where one sees what is wrong.
+	local findings
+	findings, message = operate.check(specs)
+	if not findings then return common.fail(message) end
+	if findings.errors == 0 then return 0 end
+	return common.fail(("%s: %s (hvsh check says more)"):format(request.args[1], report.summary(findings)))
+end
+
+return command

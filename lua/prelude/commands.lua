@@ -1,0 +1,250 @@
+-- SPDX-License-Identifier: GPL-2.0-or-later
+-- The command line: one table of commands drives dispatch, help and usage errors.
+local core = require "hvsh.core"
+local nearest = require "hvsh.nearest"
+local term = require "hvsh.term"
+
+local commands = {}
+
+local JSON = { name = "--json", doc = "as JSON" }
+local RESTART = { name = "--restart", doc = "take down zones that changed or crashed and start them as written" }
+local ABI = { name = "--abi", value = "LAYOUT", doc = "configuration layout: 3 4A 4B 5A 5B 6" }
+local ARCH = { name = "--arch", value = "ARCH", doc = "arm64, riscv64, loongarch64 or x86_64" }
+
+-- module: hvsh.command.<module> has a function of the command's name, called with the request:
+-- {args=, options=, command=, color=}. raw: it parses its arguments itself.
+local list = {
+	{ name = "check", args = "SCRIPT [ARG…]", min = 1, module = "script", options = { JSON },
+		doc = "check all zones of a script; write nothing",
+		more = "Every zone is checked against the others, against what runs and against the board. "
+			.. "All findings are shown at once. Exit 1 when there are errors." },
+	{ name = "plan", args = "SCRIPT [ARG…]", min = 1, module = "script", options = { JSON, RESTART },
+		doc = "show what apply would do",
+		more = "Exit 0: nothing to do, 2: something to do, 1: the script is wrong." },
+	{ name = "apply", args = "SCRIPT [ARG…]", min = 1, module = "script", options = { RESTART },
+		doc = "make what runs agree with a script",
+		more = "Zones that do not run are started. Those that run as written are left alone, so that applying again "
+			.. "changes nothing. Those that differ are left alone and make it fail, unless --restart is given." },
+	{ name = "list", args = "", max = 0, module = "zones", options = { JSON },
+		doc = "the zones that run" },
+	{ name = "start", args = "[SCRIPT] [ZONE…]", module = "zones", options = {},
+		doc = "start zones of a script",
+		more = "All of them, or those named. Without a script: /etc/hvsh/boot_zones.lua." },
+	{ name = "stop", args = "[SCRIPT] [ZONE…]", module = "zones", options = {},
+		doc = "stop zones by name or id, or a script's",
+		more = "Names and ids need no script. Without names: all zones of the script, the last one first." },
+	{ name = "restart", args = "[SCRIPT] [ZONE…]", module = "zones", options = {},
+		doc = "stop zones and start them as written now",
+		more = "All of the script, or those named. Without a script: /etc/hvsh/boot_zones.lua." },
+	{ name = "map", args = "[SCRIPT [ARG…]]", module = "map",
+		options = { { name = "--svg", value = "FILE", doc = "write a drawing instead" } },
+		doc = "the machine's memory as a picture",
+		more = "With the zones that run and those of the script." },
+	{ name = "encode", args = "SCRIPT [ARG…]", min = 1, module = "blob",
+		options = { { name = "--zone", value = "NAME", doc = "which zone of the script" }, ABI, ARCH,
+			{ name = "-o", value = "FILE", doc = "where the bytes go; - is standard output" } },
+		doc = "the bytes the hypervisor gets for a zone" },
+	{ name = "decode", args = "FILE", min = 1, max = 1, module = "blob", options = { ABI, ARCH },
+		doc = "explain such bytes field by field" },
+	{ name = "import", args = "ZONE.json… [VIRTIO.json…]", min = 1, module = "import",
+		options = { { name = "-o", value = "FILE", doc = "write it there instead of printing it" } },
+		doc = "the script equivalent to old JSON files" },
+	{ name = "hv", args = "", max = 0, module = "hv", options = { JSON },
+		doc = "which hypervisor, version and limits" },
+	{ name = "help", args = "[COMMAND]", max = 1, options = {},
+		doc = "this text, or one command" },
+}
+
+local by_name = {}
+for _, command in ipairs(list) do by_name[command.name] = command end
+
+-- Options that main reads, before or after any command.
+local global_options = {
+	{ "--sim[=DIR]", "a simulated hypervisor; with DIR it lives on between commands" },
+	{ "--sim-fault FAULT", "let it misbehave, as busy-cpu:2 or errno:start:EIO" },
+	{ "--board NAME", "the machine, where no zone of a script names its board" },
+	{ "--arch ARCH", "arm64, riscv64, loongarch64 or x86_64" },
+	{ "--abi LAYOUT", "the configuration layout: 3 4A 4B 5A 5B 6" },
+	{ "--json", "JSON, where a command has it" },
+	{ "--log LEVEL", "error, warn, info or debug" },
+	{ "--color WHEN", "auto, always or never" },
+	{ "--version", "" },
+}
+
+function commands.is_command(name)
+	return by_name[name] ~= nil
+end
+
+local function synopsis(command)
+	local parts = { "hvsh", command.name }
+	if command.args ~= "" then parts[#parts + 1] = (command.args:gsub("…", term.sign "…")) end
+	for _, option in ipairs(command.options or {}) do
+		parts[#parts + 1] = "[" .. option.name .. (option.value and " " .. option.value or "") .. "]"
+	end
+	return table.concat(parts, " ")
+end
+
+-- The text of `hvsh help`.
+function commands.usage()
+	local bold = function(text) return term.paint(core.color(1), "bold", text) end
+	local lines = {
+		bold "hvsh" .. ": zones of the hvisor hypervisor, from Lua scripts", "",
+		"  hvsh                               a prompt",
+		"  hvsh SCRIPT.lua [ARG" .. term.sign "…" .. "]" .. (" "):rep(term.unicode() and 13 or 12) .. "run a script",
+		"  hvsh -e CODE | -i | -l MODULE | -  as in lua", "",
+		bold "Commands",
+	}
+	local rows = {}
+	for i, command in ipairs(list) do
+		rows[i] = { command.name, (command.args:gsub("…", term.sign "…")), command.doc }
+	end
+	table.move(term.columns_of(rows, "  "), 1, #rows, #lines + 1, lines)
+	lines[#lines + 1] = ""
+	lines[#lines + 1] = bold "Options, before the command or after it"
+	table.move(term.columns_of(global_options, "  "), 1, #global_options, #lines + 1, lines)
+	lines[#lines + 1] = ""
+	lines[#lines + 1] = "hvsh help COMMAND shows the options of one."
+	return table.concat(lines, "\n") .. "\n"
+end
+
+local function help_one(command)
+	local lines = { synopsis(command), "  " .. command.doc }
+	if command.more then lines[#lines + 1] = "\n  " .. term.wrap(command.more, 80, "  ") end
+	local rows = {}
+	for i, option in ipairs(command.options or {}) do
+		rows[i] = { option.name .. (option.value and " " .. option.value or ""), option.doc }
+	end
+	if #rows > 0 then lines[#lines + 1] = "" end
+	table.move(term.columns_of(rows, "  "), 1, #rows, #lines + 1, lines)
+	return table.concat(lines, "\n") .. "\n"
+end
+
+-- One line on standard error; returns the exit code 1.
+function commands.fail(message)
+	io.stderr:write("hvsh: ", term.clean((message:gsub("^E[%u%d]+: ", ""))), "\n")
+	return 1
+end
+
+local function misuse(command, message)
+	io.stderr:write("hvsh", command and " " .. command.name or "", ": ", term.clean(message), "\n")
+	if command then io.stderr:write("usage: ", synopsis(command), "\n") end
+	return 2
+end
+
+local function unknown_command(name)
+	local near = nearest.of(name, by_name)
+	return misuse(nil, ("there is no command %s (%s)"):format(name,
+		near and ("did you mean %s?"):format(near) or "hvsh help lists them"))
+end
+
+-- Options may stand anywhere; after -- everything is an argument.
+-- Returns arguments and options, or nil and what is wrong.
+local function parse(command, argv)
+	local known, names = {}, {}
+	for _, option in ipairs(command.options) do
+		known[option.name] = option
+		names[#names + 1] = option.name
+	end
+	local args, options = {}, {}
+	local i = 2
+	while i <= #argv do
+		local word = argv[i]
+		if word == "--" then
+			table.move(argv, i + 1, #argv, #args + 1, args)
+			break
+		elseif word:sub(1, 1) ~= "-" or word == "-" then
+			args[#args + 1] = word
+		else
+			local name, value = word:match "^(%-%-[^=]+)=(.*)$"
+			name = name or word
+			local option = known[name]
+			if not option and word:match "^%-o." and known["-o"] then
+				name, value, option = "-o", word:sub(3), known["-o"]
+			end
+			if not option then
+				local near = nearest.of(name, names)
+				return nil, ("it has no option %s%s"):format(name, near and (" (did you mean %s?)"):format(near) or "")
+			end
+			if option.value and not value then
+				i = i + 1
+				value = argv[i]
+				if not value then return nil, ("%s needs a value: %s %s"):format(name, name, option.value) end
+			elseif value and not option.value then
+				return nil, ("%s takes no value"):format(name)
+			end
+			local key = name:gsub("^%-+", "")
+			if options[key] ~= nil then return nil, ("%s is given twice"):format(name) end
+			options[key] = value or true
+		end
+		i = i + 1
+	end
+	return args, options
+end
+
+local function help(args)
+	local name = args[1]
+	if not name then
+		io.stdout:write(commands.usage())
+		return 0
+	end
+	if not by_name[name] then return unknown_command(name) end
+	io.stdout:write(help_one(by_name[name]))
+	return 0
+end
+
+local function dispatch(command, argv)
+	if argv[2] == "--help" or argv[2] == "-h" then return help { command.name } end
+	if command.raw then
+		return require("hvsh.command." .. command.module).run(table.move(argv, 2, #argv, 1, {}))
+	end
+	local args, options = parse(command, argv)
+	if not args then return misuse(command, options) end
+	if #args < (command.min or 0) then
+		return misuse(command, ("%s is missing"):format(command.args:match "^%S+"))
+	end
+	if command.max and #args > command.max then
+		return misuse(command, ("%s is too much"):format(args[command.max + 1]))
+	end
+	if command.name == "help" then return help(args) end
+	options.json = options.json or core.options().json
+	return require("hvsh.command." .. command.module)[command.name] {
+		command = command.name, args = args, options = options, color = core.color(1),
+		width = core.tty(1) and core.columns() or nil,
+		misuse = function(message) return misuse(command, message) end,
+	}
+end
+
+-- Zones that were begun and never got their table are an error wherever a script ends.
+function commands.unfinished()
+	local zones = require("hvsh.dsl").unfinished()
+	for _, zone in ipairs(zones) do
+		commands.fail(("%s%szone %s lacks its table {%s}"):format(zone.file or "", zone.file and (":%d: "):format(zone.line) or "",
+			zone.name, term.sign "…"))
+	end
+	return #zones > 0
+end
+
+-- At the end of a script that ran: what its author may have forgotten. Returns the exit code.
+function commands.finish()
+	if commands.unfinished() then return 1 end
+	local n = #require("hvsh.dsl").zones
+	if n > 0 and not require("hvsh.operate").used then
+		io.stderr:write(("hvsh: note: %s defined, none started or stopped (zones.start() starts all)\n"):format(
+			term.count(n, "zone")))
+	end
+	return 0
+end
+
+-- Called as `hvisor`: the old tool's command lines.
+function commands.run_hvisor(argv)
+	return require("hvsh.hvisor").run(argv)
+end
+
+-- argv[1] is the command's name. Returns the exit code of the program.
+function commands.run(argv)
+	local command = by_name[argv[1]]
+	if not command then return unknown_command(tostring(argv[1])) end
+	return dispatch(command, argv)
+end
+
+return commands

@@ -1,0 +1,96 @@
+-- SPDX-License-Identifier: GPL-2.0-or-later
+-- What `zone "name" {…}` gives back: a handle on a definition and on the zone that runs by it.
+local core = require "hvsh.core"
+local define = require "hvsh.define"
+local frozen = require "hvsh.frozen"
+
+local zone = {}
+
+local spec_of = setmetatable({}, { __mode = "k" })
+
+-- Loaded at the first use: most of it is not needed to define a zone.
+local function operate() return require "hvsh.operate" end
+
+local function spec(self, method)
+	return spec_of[self] or error(("call it with a colon: zone:%s()"):format(method), 3)
+end
+
+-- A name may be defined anew at the prompt; a handle on the old definition must not act on the new one.
+local function current(self, method)
+	local s = spec_of[self] or error(("call it with a colon: zone:%s()"):format(method), 3)
+	if require("hvsh.dsl").find(s.name) ~= self then
+		error(("zone %s has been defined again since; this handle belongs to the old definition"):format(s.name), 3)
+	end
+	return s
+end
+
+local methods = {}
+
+function methods:start()
+	local s = current(self, "start")
+	if define.active then return define.intend() end
+	return operate().start({ s.name }, { hint = "zone:restart() takes it down and starts it as written" })
+end
+
+function methods:restart()
+	local s = current(self, "restart")
+	if define.active then return define.intend() end
+	return operate().start({ s.name }, {
+		restart = true, force = true, hint = ("stop it first: zones.stop(%d)"):format(s.id),
+	})
+end
+
+function methods:stop()
+	local s = spec(self, "stop")
+	if define.active then return define.intend() end
+	local ok, message, code = operate().stop(s.name)
+	if not ok then return nil, message, code end
+	return true
+end
+
+function methods:state()
+	local s = current(self, "state")
+	if define.active and not define.truthful() then define.finish "a running zone" end
+	local plan, message, code = core.plan(operate().specs(), { names = { s.name } })
+	if plan then return plan:deltas()[1].state end
+	if define.active then define.finish "a running zone" end
+	return nil, message, code
+end
+
+function methods:check()
+	current(self, "check")
+	return operate().check(operate().specs())
+end
+
+local function describe(self)
+	local s = spec_of[self]
+	local text = ("zone %s (%d)"):format(s.name, s.id)
+	if define.active then return text .. ": defined" end
+	local list = core.list()
+	if not list then return text end
+	for _, entry in ipairs(list) do
+		if entry.id == s.id then
+			if entry.name ~= s.name then return ("%s: not running, its id is taken by %s"):format(text, entry.name) end
+			return text .. (entry.failed and ": failed" or ": running")
+		end
+	end
+	return text .. ": not running"
+end
+
+-- A handle for a frozen spec.
+function zone.new(s)
+	local fields = { name = s.name, id = s.id, spec = s }
+	for name, method in pairs(methods) do fields[name] = method end
+	local handle = frozen.object {
+		name = "hvsh.zone", fields = fields, strict = true, tostring = describe,
+	}
+	spec_of[handle] = s
+	return handle
+end
+
+-- The spec behind a handle; nil for anything else.
+function zone.spec_of(handle)
+	return spec_of[handle]
+end
+
+return zone

@@ -1,0 +1,28 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# bench.sh BUILD: each line is a figure of this run beside its goal. Ratios come
+# from one run on one machine, the two sides in turn; nothing here fails a build.
+set -eu
+build=$1
+cc=${CC:-cc}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+hvsh=$(realpath "$build/hvsh")
+$cc -O2 -D_GNU_SOURCE -o "$work/median_exec" tests/bench/median_exec.c
+$cc -O2 -D_GNU_SOURCE -std=gnu11 -Icore -o "$work/load" tests/bench/load.c "$build/libhvcore.a" -lz -lfdt -luring -pthread
+
+line() { printf '%-58s %12s   goal %s\n' "$1" "$2" "$3"; }
+ratio() { echo "$1 $2" | awk '{ printf "%.2f", $1 / $2 }'; }
+
+set -- $("$work/median_exec" 201 "$hvsh" -e '' -- lua5.4 -e '')
+line "start: hvsh -e '' / lua5.4 -e ''  ($1 / $2 us)" "$(ratio "$1" "$2")" "<= 1.5"
+
+cp -R examples "$work/examples"
+"$hvsh" "$work/examples/images/make.lua" "$work/examples/images" >/dev/null
+cp tests/bench/zones16.lua "$work/examples/zones16.lua"
+set -- $("$work/median_exec" 31 "$hvsh" --sim plan "$work/examples/zones16.lua" -- "$hvsh" -e '')
+line "check + plan of 16 zones, the process's start included" "$(echo "$1" | awk '{ printf "%.1f ms", $1 / 1000 }')" "<= 20 ms"
+
+set -- $("$work/load")
+line "load 256 MiB: plain read() / hvsh  ($1 / $2 ms)" "$(ratio "$1" "$2")" ">= 0.9"
+line "heap needed while loading 256 MiB" "$3 KiB" "no copy of the image"

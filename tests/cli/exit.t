@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Exit codes, how errors are shown, interruption, and output that cannot be written.
+. "$HVSH_TESTS/lib/tap.sh" || exit 1
+cd "$work" || exit 1
+
+run hvsh -e ''
+is 0 "nothing wrong"
+run hvsh -e 'os.exit(7)'
+is 7 "os.exit"
+run hvsh -e 'os.exit(true)'
+is 0 "os.exit(true)"
+
+# ---- errors
+cat >deep.lua <<'LUA'
+local function inner() error "deep" end
+local function outer() inner() end
+local ok = pcall(outer)
+outer()
+LUA
+run hvsh deep.lua
+is 1 "an error"
+err_has "hvsh: deep.lua:1: deep" "message with the place first"
+err_has "at deep.lua:2" "then the places that led there"
+err_has "at deep.lua:4, main chunk"
+err_lacks "[C]" "no C frames"
+printf 'local x = nil\nx.y = 1\n' >flat.lua
+run hvsh flat.lua
+[ "$err" = "hvsh: flat.lua:2: attempt to index a nil value (local 'x')" ]; tap $? "one place, one line"
+printf 'x = = 1\n' >syntax.lua
+run hvsh syntax.lua
+is 1 "a syntax error"
+err_has "hvsh: syntax.lua:1:"
+run hvsh -e 'error({hvsh_report = "as it is"})'
+is 1 "a report"
+[ "$err" = "as it is" ]; tap $? "is printed as it is"
+run hvsh -e 'error({})'
+is 1 "an error that is a table"
+err_has "table value"
+run hvsh -e 'error(setmetatable({}, {__tostring = function() return "own words" end}))'
+err_has "hvsh: own words"
+run hvsh -e 'error(setmetatable({}, {__tostring = function() error "x" end}))'
+is 1 "an error that cannot be printed"
+run hvsh -e 'error()'
+is 1 "error(nil)"
+run hvsh -e 'local c <close> = setmetatable({}, {__close = function() print "closed" end}) error "x"'
+is 1
+out_is closed "what is to be closed is, when the script fails"
+run hvsh -e 'coroutine.yield()'
+is 1 "a yield of the main script"
+err_has "yielded"
+run hvsh -e 'local function f() return f() + 1 end f()'
+is 1 "endless recursion"
+err_has "stack overflow"
+err_has "more" "a long traceback is cut"
+run hvsh -e 'local t = {} for i = 1, 60 do t = {t, t} end print(string.rep("x", 1 << 60))'
+is 1 "too large a string"
+
+# ---- coroutines behave as in lua
+cat >co.lua <<'LUA'
+local co = coroutine.create(function(a) local b = coroutine.yield(a + 1) error({b}) end)
+assert(select("#", coroutine.resume(co, 1)) == 2)
+local ok, e = coroutine.resume(co, 5)
+assert(ok == false and e[1] == 5 and coroutine.status(co) == "dead")
+assert(select(2, coroutine.resume(co)) == "cannot resume dead coroutine")
+local closed = false
+local w = coroutine.wrap(function()
+	local c <close> = setmetatable({}, {__close = function() closed = true end})
+	coroutine.yield(1, 2, 3)
+	error "in wrap"
+end)
+assert(select("#", w()) == 3)
+ok, e = pcall(w)
+assert(not ok and e:find "in wrap" and closed, e)
+closed = false
+co = coroutine.create(function() local c <close> = setmetatable({}, {__close = function() closed = true end})
+	coroutine.yield() end)
+coroutine.resume(co)
+assert(coroutine.close(co) == true and closed)
+co = coroutine.create(function() local c <close> = setmetatable({}, {__close = function() error "oops" end})
+	coroutine.yield() end)
+coroutine.resume(co)
+ok, e = coroutine.close(co)
+assert(ok == false and e:find "oops")
+assert(not pcall(coroutine.close, coroutine.running()))
+assert(not pcall(coroutine.resume, 1) and not pcall(coroutine.wrap, 1))
+local function range(n) return coroutine.wrap(function() for i = 1, n do coroutine.yield(i) end end) end
+local sum = 0
+for i in range(100) do sum = sum + i end
+assert(sum == 5050)
+print "as in lua"
+LUA
+run hvsh co.lua
+out_is "as in lua" "coroutines"
+
+# ---- Ctrl-C. The script says when it loops, so that nobody has to wait for a while.
+interrupt() {
+	local what=$1
+	shift
+	mkfifo ready
+	"$HVSH" "$@" >ready 2>.err &
+	local pid=$! word
+	read -r word <ready
+	kill -INT $pid
+	# A loop that cannot be interrupted must not hang the tests.
+	( sleep 20; kill -KILL $pid ) 2>/dev/null &
+	local guard=$!
+	code=0
+	wait $pid || code=$?
+	kill $guard 2>/dev/null
+	wait $guard 2>/dev/null
+	rm ready
+	out=$word err=$(cat .err)
+	is 130 "$what"
+}
+# Jobs in the background of a script ignore SIGINT unless it has job control.
+set -m
+interrupt "a hot loop" -e 'print "go" while true do end'
+err_has "interrupted"
+err_lacks "cannot be had"
+interrupt "a loop that catches errors" -e 'print "go" while true do pcall(function() while true do end end) end'
+interrupt "a loop in coroutines" -e 'print "go" coroutine.wrap(function() while true do
+	coroutine.resume(coroutine.create(function() while true do end end)) end end)()'
+interrupt "coroutines that die and are made anew" -e 'print "go" while true do
+	coroutine.resume(coroutine.create(function() end)) end'
+interrupt "__close handlers still run" -e 'local c <close> = setmetatable({}, {__close = function()
+	local n = 0 for i = 1, 1000 do n = n + i end io.stderr:write("closed ", n, "\n") end})
+	print "go" while true do end'
+err_has "closed 500500"
+interrupt "a read that waits" -e 'print "go" io.popen("sleep 30"):read() while true do end'
+set +m
+
+# ---- output
+code=0; "$HVSH" -e 'print(1)' >/dev/full 2>.err || code=$?; err=$(cat .err) out=
+is 1 "print to a full device"
+err_has "No space left on device"
+[ "$(grep -c . .err)" = 1 ]; tap $? "said once"
+code=0; "$HVSH" -e 'io.write(1)' >/dev/full 2>.err || code=$?; err=$(cat .err)
+is 1 "io.write to a full device, found at the end"
+err_has "No space left on device"
+code=0; "$HVSH" -e 'io.write(1) os.exit(0)' >/dev/full 2>.err || code=$?; err=$(cat .err)
+is 1 "and through os.exit"
+code=0; "$HVSH" --help >/dev/full 2>.err || code=$?; err=$(cat .err)
+is 1 "--help to a full device"
+code=0; "$HVSH" --version >/dev/full 2>.err || code=$?; err=$(cat .err)
+is 1 "--version to a full device"
+for write in print 'io.write("\n",'; do
+	end=; [ "$write" = print ] || end=')'
+	{ code=0; "$HVSH" -e "while true do $write${end:+ 1}${end:-(1)} end" 2>.err || code=$?; echo $code >.code; } | head -n 1 >/dev/null
+	code=$(cat .code) err=$(cat .err)
+	is 1 "a reader that goes away ends $write"
+	[ -z "$err" ]; tap $? "quietly"
+done
+run hvsh -e 'print(os.execute("yes | head -n 1 >/dev/null; exit 3"))'
+out_has 3 "programs a script starts get SIGPIPE as usual"
+
+# ---- the old tool's name
+ln -s "$HVSH" hvisor
+run ./hvisor --sim zone list
+is 0 "called as hvisor it takes the old commands"
+out_has "zone_id" "with the old columns"
+run ./hvisor nonsense
+tap $((code == 0)) "an unknown one is a failure"
+
+finish
