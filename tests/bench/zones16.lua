@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: GPL-2.0-or-later
--- Sixteen zones with three devices each, for measuring check and plan.
+-- Sixteen zones, and as many devices as hvisor can serve, for measuring check and plan.
 local board = (require "board.qemu_virt"):extend {
 	name = "bench", cpus = 32, max_zones = false, root = { cpus = { 0 } }, ram = { at = 0x40000000, size = "8G" },
 }
