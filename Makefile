@@ -123,7 +123,7 @@ $(O)/flags: FORCE
 
 $(O)/%.o: %.c $(O)/flags
 	@mkdir -p $(@D)
-	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(if $(filter $(O)/core/%,$@),-Wconversion) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(if $(filter $(O)/core/%,$@),-Wconversion -Wno-sign-conversion) -MMD -MP -c -o $@ $<
 
 $(O)/embed.c: scripts/embed.sh $(EMBED) $(O)/flags
 	$(call say,EMBED,$@)sh scripts/embed.sh $(EMBED) > $@.tmp && mv $@.tmp $@
