@@ -10,9 +10,9 @@
 #include "zone/zone.h"
 
 /*
- * The C module "hvsh.core", for our own Lua (lua/prelude/) only. One file per noun; each adds its functions
- * to the module's table. Failures of an operation are nil, "ENOENT: message", "ENOENT"; wrong
- * arguments are errors. Userdata is made first, empty, and closed by __gc or __close; no
+ * The C module "hvsh.core", for our own Lua (lua/prelude/) only. One file per noun; each adds its
+ * functions to the module's table. Failures of an operation are nil, "ENOENT: message", "ENOENT";
+ * wrong arguments are errors. Userdata is made first, empty, and closed by __gc or __close; no
  * memory, file or lock is held by the C stack alone across a call that can raise.
  */
 int luaopen_hvsh_core(lua_State *L);
@@ -26,7 +26,7 @@ void hv_bind_run(lua_State *L);    /* log, sizes, the terminal, options, mode */
 /* Pushes the three results of a failure; returns 3. */
 int hv_bind_fail(lua_State *L, const struct hv_err *err);
 
-/* Makes the metatable of a userdata type: methods, gc as __gc and __close, __name, no access from Lua. */
+/* Makes the metatable of a userdata type: methods, gc as __gc and __close, hidden from Lua. */
 void hv_bind_type(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction gc);
 
 /* Pushes a text buffer that Lua frees. */
@@ -48,11 +48,14 @@ struct hv_bind_set {
 struct hv_bind_set *hv_bind_set_new(lua_State *L, int idx, struct hv_err *err);
 struct hv_bind_set *hv_bind_set_check(lua_State *L, int idx);
 
-/* The machine for the zones of a set (--board counts where they name none); a hypervisor that may be missing is a note among the findings. May raise. */
+/*
+ * The machine for the zones of a set (--board counts where they name none); a hypervisor that may
+ * be missing is a note among the findings. May raise.
+ */
 int hv_bind_machine(lua_State *L, struct hv_bind_set *set, enum hv_need need,
 		    struct hv_machine *machine, struct hv_err *err);
 
-/* Opens the machine and checks: the findings are in the set. Negative only when that could not be done. */
+/* Opens the machine and checks; the findings are in the set. Negative: it could not be checked. */
 int hv_bind_set_run_check(lua_State *L, struct hv_bind_set *set, enum hv_need need,
 			  struct hv_machine *machine, struct hv_err *err);
 

@@ -42,11 +42,12 @@ static int check_boards(const struct hv_zone_set *set, struct hv_err *err)
 			first = spec;
 		difference = hv_board_difference(first->board, spec->board);
 		if (difference)
-			return hv_err_set(err, EINVAL,
-					  "zone %s is for board %s and zone %s for board %s, which differ in "
-					  "%s: all zones of a script are for one machine",
-					  first->name, first->board->name, spec->name,
-					  spec->board->name, difference);
+			return hv_err_set(
+				err, EINVAL,
+				"zone %s is for board %s and zone %s for board %s, which differ in "
+				"%s: all zones of a script are for one machine",
+				first->name, first->board->name, spec->name, spec->board->name,
+				difference);
 	}
 	return 0;
 }
@@ -229,7 +230,8 @@ static int arch_arg(lua_State *L, int idx, int fallback, struct hv_err *err)
 	arch = hv_arch_parse(text);
 	if (arch < 0)
 		return hv_err_set(err, EINVAL,
-				  "%s is no architecture: arm64, riscv64, loongarch64 or x86_64", text);
+				  "%s is no architecture: arm64, riscv64, loongarch64 or x86_64",
+				  text);
 	return arch;
 }
 

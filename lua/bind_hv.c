@@ -4,7 +4,8 @@
 #include <errno.h>
 #include <lauxlib.h>
 
-/* The machine for calls that are about no zone in particular. Pushes the empty set that holds its board. */
+/* The machine for calls that are about no zone in particular. Pushes the empty set that holds its
+ * board. */
 static int any_machine(lua_State *L, struct hv_machine *machine, struct hv_err *err)
 {
 	struct hv_bind_set *s = hv_bind_set_new(L, 0, err);
@@ -49,8 +50,7 @@ static int stop(lua_State *L)
 	struct hv_err err;
 
 	luaL_argcheck(L, id >= 0 && id <= UINT32_MAX, 1, "a zone id is a number from 1 to 31");
-	if (any_machine(L, &machine, &err) < 0 ||
-	    hv_zone_stop(&machine, (uint32_t)id, &err) < 0)
+	if (any_machine(L, &machine, &err) < 0 || hv_zone_stop(&machine, (uint32_t)id, &err) < 0)
 		return hv_bind_fail(L, &err);
 	lua_pushboolean(L, 1);
 	return 1;
@@ -112,11 +112,8 @@ static int fault(lua_State *L)
 void hv_bind_hv(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-		{ "list", list },
-		{ "stop", stop },
-		{ "info", info },
-		{ "fault", fault },
-		{ NULL, NULL },
+		{ "list", list },   { "stop", stop }, { "info", info },
+		{ "fault", fault }, { NULL, NULL },
 	};
 
 	luaL_setfuncs(L, functions, 0);

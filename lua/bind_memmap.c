@@ -34,14 +34,10 @@ static const struct hv_memmap *check_map(lua_State *L)
 static const char *kind_name(enum hv_span_kind kind)
 {
 	static const char *const names[] = {
-		[HV_SPAN_RAM] = "ram",
-		[HV_SPAN_IO] = "io",
-		[HV_SPAN_VIRTIO] = "virtio",
-		[HV_SPAN_ROOT] = "root",
-		[HV_SPAN_RESERVED] = "reserved",
-		[HV_SPAN_HYPERVISOR] = "hypervisor",
-		[HV_SPAN_WINDOW] = "window",
-		[HV_SPAN_SHARED] = "shared",
+		[HV_SPAN_RAM] = "ram",		 [HV_SPAN_IO] = "io",
+		[HV_SPAN_VIRTIO] = "virtio",	 [HV_SPAN_ROOT] = "root",
+		[HV_SPAN_RESERVED] = "reserved", [HV_SPAN_HYPERVISOR] = "hypervisor",
+		[HV_SPAN_WINDOW] = "window",	 [HV_SPAN_SHARED] = "shared",
 	};
 
 	return names[kind];
@@ -64,7 +60,8 @@ static int memmap_draw(lua_State *L)
 		opts.color = lua_toboolean(L, -1);
 		lua_getfield(L, 2, "unicode");
 		opts.unicode = lua_toboolean(L, -1);
-		luaL_argcheck(L, opts.width >= 0 && opts.width < 10000, 2, "width is a number of columns");
+		luaL_argcheck(L, opts.width >= 0 && opts.width < 10000, 2,
+			      "width is a number of columns");
 	}
 	buf = hv_bind_buf(L);
 	if (hv_memmap_draw(map, &opts, buf, &err) < 0 || hv_bind_buf_text(L, &err) < 0)
@@ -116,7 +113,8 @@ static int memmap_free(lua_State *L)
 	uint64_t start;
 
 	luaL_argcheck(L, size > 0, 2, "a size is over 0");
-	luaL_argcheck(L, align > 0 && (align & (align - 1)) == 0, 3, "an alignment is a power of two");
+	luaL_argcheck(L, align > 0 && (align & (align - 1)) == 0, 3,
+		      "an alignment is a power of two");
 	if (hv_memmap_find_free(map, (uint64_t)size, (uint64_t)align, &start, &err) < 0)
 		return hv_bind_fail(L, &err);
 	lua_pushinteger(L, (lua_Integer)start);
@@ -133,12 +131,8 @@ static int memmap_len(lua_State *L)
 static int memmap(lua_State *L)
 {
 	static const luaL_Reg methods[] = {
-		{ "draw", memmap_draw },
-		{ "svg", memmap_svg },
-		{ "spans", memmap_spans },
-		{ "free", memmap_free },
-		{ "count", memmap_len },
-		{ NULL, NULL },
+		{ "draw", memmap_draw }, { "svg", memmap_svg },	  { "spans", memmap_spans },
+		{ "free", memmap_free }, { "count", memmap_len }, { NULL, NULL },
 	};
 	struct hv_machine machine;
 	struct hv_err err;

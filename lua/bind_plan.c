@@ -145,7 +145,7 @@ static int plan_apply(lua_State *L)
 		progress.function = 2;
 	}
 	if (p->applied)
-		return luaL_error(L, "this plan has been applied: what runs has changed since, make a new one");
+		return luaL_error(L, "the plan has been applied: it needs a new one");
 	lua_getiuservalue(L, 1, 1);
 	if (hv_bind_machine(L, hv_bind_set_check(L, -1), HV_NEED_HYP, &machine, &err) < 0)
 		return hv_bind_fail(L, &err);
@@ -212,11 +212,8 @@ static unsigned int flag_arg(lua_State *L, int idx, const char *key, unsigned in
 static int plan(lua_State *L)
 {
 	static const luaL_Reg methods[] = {
-		{ "deltas", plan_deltas },
-		{ "steps", plan_steps },
-		{ "findings", plan_findings },
-		{ "apply", plan_apply },
-		{ NULL, NULL },
+		{ "deltas", plan_deltas }, { "steps", plan_steps }, { "findings", plan_findings },
+		{ "apply", plan_apply },   { NULL, NULL },
 	};
 	struct hv_machine machine;
 	struct hv_err err;

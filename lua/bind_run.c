@@ -51,8 +51,10 @@ static int size(lua_State *L)
 		return 1;
 	}
 	lua_pushnil(L);
-	lua_pushfstring(L, rc == -ERANGE ? "\"%s\" is too large" :
-					   "\"%s\" is no size (as in 4096, 0x1000, 512M)", text);
+	lua_pushfstring(L,
+			rc == -ERANGE ? "\"%s\" is too large"
+				      : "\"%s\" is no size (as in 4096, 0x1000, 512M)",
+			text);
 	return 2;
 }
 
@@ -136,16 +138,11 @@ static int interrupted(lua_State *L)
 void hv_bind_run(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-		{ "log", log_line },
-		{ "log_level", log_level },
-		{ "size", size },
-		{ "size_text", size_text },
-		{ "mode", mode },
-		{ "tty", tty },
-		{ "color", color },
-		{ "columns", columns },
-		{ "options", options },
-		{ "interrupted", interrupted },
+		{ "log", log_line },	{ "log_level", log_level },
+		{ "size", size },	{ "size_text", size_text },
+		{ "mode", mode },	{ "tty", tty },
+		{ "color", color },	{ "columns", columns },
+		{ "options", options }, { "interrupted", interrupted },
 		{ NULL, NULL },
 	};
 

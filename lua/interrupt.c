@@ -80,13 +80,21 @@ void hv_interrupt_clear(void)
 	lua_sethook(running, NULL, 0, 0);
 }
 
+/* Arming again would begin its grace anew, which a loop over short coroutines would never use up.
+ */
+static void arm_once(lua_State *L)
+{
+	if (lua_gethook(L) != stop)
+		arm(L);
+}
+
 lua_State *hv_interrupt_enter(lua_State *co)
 {
 	lua_State *before = running;
 
 	running = co;
 	if (pending)
-		arm(co);
+		arm_once(co);
 	return before;
 }
 
@@ -94,10 +102,11 @@ void hv_interrupt_leave(lua_State *before)
 {
 	running = before;
 	if (pending && before)
-		arm(before);
+		arm_once(before);
 }
 
-/* Resumes co with the nargs values on top of L. The number of results moved to L, or -1 and the error on L. */
+/* Resumes co with the nargs values on top of L. The number of results moved to L, or -1 and the
+ * error on L. */
 static int resume(lua_State *L, lua_State *co, int nargs)
 {
 	lua_State *before;
@@ -160,7 +169,8 @@ static int wrapped(lua_State *L)
 	if (n >= 0)
 		return n;
 	if (lua_status(co) != LUA_OK && lua_status(co) != LUA_YIELD) {
-		/* It died; an error of its __close handlers takes the place of the one that killed it. */
+		/* It died; an error of its __close handlers takes the place of the one that killed
+		 * it. */
 		lua_pushvalue(L, -1);
 		lua_xmove(L, co, 1);
 		if (close_thread(co) != LUA_OK)

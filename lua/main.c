@@ -26,7 +26,7 @@ struct command_line {
 	struct action {
 		char kind; /* 'e' or 'l' */
 		const char *text;
-	} *actions; /* in the order given */
+	} * actions; /* in the order given */
 	int n_actions;
 	struct hv_err err; /* why it cannot be used */
 };
@@ -62,7 +62,8 @@ static int set_arch(const char *value, struct hv_err *err)
 	session.arch = hv_arch_parse(value);
 	if (session.arch < 0)
 		return hv_err_set(err, EINVAL,
-				  "--arch: %s is none of arm64, riscv64, loongarch64, x86_64", value);
+				  "--arch: %s is none of arm64, riscv64, loongarch64, x86_64",
+				  value);
 	return 0;
 }
 
@@ -86,7 +87,8 @@ static int set_log(const char *value, struct hv_err *err)
 	int level = hv_log_level_parse(value);
 
 	if (level < 0)
-		return hv_err_set(err, EINVAL, "--log: %s is none of error, warn, info, debug", value);
+		return hv_err_set(err, EINVAL, "--log: %s is none of error, warn, info, debug",
+				  value);
 	hv_log_set_level((enum hv_log_level)level);
 	return 0;
 }
@@ -105,7 +107,11 @@ static int set_color(const char *value, struct hv_err *err)
 
 static const struct option {
 	const char *name;
-	enum { VALUE_NONE, VALUE_OPTIONAL, VALUE_NEEDED } value; /* optional: only as --name=value */
+	enum {
+		VALUE_NONE,
+		VALUE_OPTIONAL,
+		VALUE_NEEDED
+	} value;    /* optional: only as --name=value */
 	bool stays; /* the subcommand wants to see it too */
 	int (*set)(const char *value, struct hv_err *err);
 } options[] = {
@@ -216,14 +222,16 @@ static int read_options(struct command_line *cl)
 static int check_options(struct hv_err *err)
 {
 	if (session.n_faults && !session.sim)
-		return hv_err_set(err, EINVAL, "--sim-fault is for the simulated hypervisor: it needs --sim");
+		return hv_err_set(err, EINVAL,
+				  "--sim-fault is for the simulated hypervisor: it needs --sim");
 	return 0;
 }
 
 static int usage_error(const struct hv_err *err)
 {
-	fprintf(stderr, "hvsh: %s\nusage: hvsh [options] [script [args]], hvsh [options] command; "
-			"hvsh --help says more\n",
+	fprintf(stderr,
+		"hvsh: %s\nusage: hvsh [options] [script [args]], hvsh [options] command; "
+		"hvsh --help says more\n",
 		err->msg);
 	return HV_EXIT_USAGE;
 }
@@ -248,9 +256,9 @@ static int run_actions(lua_State *L, const struct command_line *cl)
 		const char *text = cl->actions[i].text;
 
 		if (cl->actions[i].kind == 'e') {
-			code = run_chunk(L,
-					 luaL_loadbufferx(L, text, strlen(text), "=(command line)", "t"),
-					 0);
+			code = run_chunk(
+				L, luaL_loadbufferx(L, text, strlen(text), "=(command line)", "t"),
+				0);
 		} else {
 			const char *equals = strchr(text, '=');
 			int n;
@@ -390,7 +398,8 @@ static int subcommand(lua_State *L, struct command_line *cl)
 	return run_command(L, "run", n, kept);
 }
 
-/* A first word with a slash or .lua is meant as a file; any other may be a command, and those go first. */
+/* A first word with a slash or .lua is meant as a file; any other may be a command, and those go
+ * first. */
 static int first_word(lua_State *L, struct command_line *cl)
 {
 	const char *word = cl->argv[cl->first];
@@ -402,8 +411,7 @@ static int first_word(lua_State *L, struct command_line *cl)
 		hv_err_sys(&cl->err, errno, "%s", word);
 		return usage_error(&cl->err);
 	}
-	if (strcmp(word, "-") != 0 && !is_path &&
-	    (is_command(L, word) || access(word, F_OK) < 0))
+	if (strcmp(word, "-") != 0 && !is_path && (is_command(L, word) || access(word, F_OK) < 0))
 		return subcommand(L, cl);
 	code = run_script(L, cl);
 	return code == HV_EXIT_OK ? finish(L) : code;
@@ -478,7 +486,8 @@ static int start(struct command_line *cl)
 	if (read_options(cl) < 0 || check_options(&cl->err) < 0)
 		return usage_error(&cl->err);
 	if (cl->version) {
-		printf("hvsh %s (%s, %s)\n", HVSH_VERSION, LUA_RELEASE, hv_arch_name(hv_arch_native()));
+		printf("hvsh %s (%s, %s)\n", HVSH_VERSION, LUA_RELEASE,
+		       hv_arch_name(hv_arch_native()));
 		return HV_EXIT_OK;
 	}
 	L = hv_state_new(&session);

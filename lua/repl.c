@@ -153,7 +153,8 @@ static bool is_incomplete(lua_State *L, int status)
 	return status == LUA_ERRSYNTAX && len >= 5 && !strcmp(text + len - 5, "<eof>");
 }
 
-/* Compiles the text at index idx, as an expression if it is one. Pushes the function or the error. */
+/* Compiles the text at index idx, as an expression if it is one. Pushes the function or the error.
+ */
 static int compile(lua_State *L, int idx)
 {
 	size_t len;

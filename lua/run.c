@@ -10,7 +10,8 @@
 
 #define TRACE_LINES 12
 
-/* (error object) -> text, whether it is printed as it is. Runs protected: a __tostring may raise. */
+/* (error object) -> text, whether it is printed as it is. Runs protected: a __tostring may raise.
+ */
 static int describe(lua_State *L)
 {
 	if (lua_type(L, 1) == LUA_TTABLE) {
@@ -41,7 +42,8 @@ static void print_frame(const lua_Debug *ar)
 	if (*ar->what == 'm')
 		fputs(", main chunk\n", stderr);
 	else if (ar->name)
-		fprintf(stderr, ", in %s %s\n", *ar->namewhat ? ar->namewhat : "function", ar->name);
+		fprintf(stderr, ", in %s %s\n", *ar->namewhat ? ar->namewhat : "function",
+			ar->name);
 	else
 		fprintf(stderr, ", in the function of line %d\n", ar->linedefined);
 }
@@ -167,7 +169,9 @@ int hv_run(lua_State *L, int nargs, int *n)
 		return HV_EXIT_OK;
 	}
 	if (status == LUA_YIELD)
-		lua_pushliteral(L, "the script yielded outside of its coroutines, and nothing will resume it");
+		lua_pushliteral(
+			L,
+			"the script yielded outside of its coroutines, and nothing will resume it");
 	else
 		lua_xmove(co, L, 1);
 	report(L, co);

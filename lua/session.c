@@ -126,7 +126,8 @@ int hv_session_fault(struct hv_session *s, struct hv_hyp *hyp, const char *fault
 	int rc;
 
 	if (!s->sim)
-		return hv_err_set(err, ENOTSUP, "faults exist only on the simulated hypervisor (--sim)");
+		return hv_err_set(err, ENOTSUP,
+				  "faults exist only on the simulated hypervisor (--sim)");
 	if (s->n_later_faults == HV_SESSION_FAULTS)
 		return hv_err_set(err, E2BIG, "more than %d faults", HV_SESSION_FAULTS);
 	rc = hv_sim_fault(hyp, fault, err);
@@ -184,7 +185,8 @@ static int sim_options(const struct hv_session *s, const struct hv_board *board,
 	};
 	if (board) {
 		opts->max_zones = board->max_zones;
-		opts->hypervisor = (struct hv_sim_ram){ board->hypervisor.start, board->hypervisor.size };
+		opts->hypervisor =
+			(struct hv_sim_ram){ board->hypervisor.start, board->hypervisor.size };
 	}
 	return 0;
 }
@@ -209,7 +211,8 @@ static int inject_faults(struct hv_session *s, struct hv_err *err)
 	return 0;
 }
 
-/* The machine kept in the folder, when nobody says what it should be. -ENOENT when there is none. */
+/* The machine kept in the folder, when nobody says what it should be. -ENOENT when there is none.
+ */
 static int open_kept(struct hv_session *s, struct hv_err *err)
 {
 	struct hv_sim_opts opts = { .state_dir = s->sim_dir };
@@ -220,7 +223,8 @@ static int open_kept(struct hv_session *s, struct hv_err *err)
 		return rc;
 	rc = hv_hyp_version(s->hyp, &version, err);
 	if (rc >= 0 && version != hv_layout_version((enum hv_layout)s->layout))
-		rc = hv_err_set(err, EINVAL, "--abi %s, but the simulated machine in %s has version %" PRIu64,
+		rc = hv_err_set(err, EINVAL,
+				"--abi %s, but the simulated machine in %s has version %" PRIu64,
 				hv_layout_name((enum hv_layout)s->layout), s->sim_dir, version);
 	return rc;
 }
@@ -232,7 +236,8 @@ static int open_sim(struct hv_session *s, struct hv_sim_opts *opts, const struct
 	int rc = -ENOENT;
 
 	if (!announced)
-		fprintf(stderr, "hvsh: simulated hypervisor (--sim): nothing on this machine is changed\n");
+		fprintf(stderr,
+			"hvsh: simulated hypervisor (--sim): nothing on this machine is changed\n");
 	announced = true;
 	if (s->sim_dir && !board && s->arch < 0)
 		rc = open_kept(s, err);
@@ -265,13 +270,15 @@ static int sim_machine(struct hv_session *s, const struct hv_board *board, int a
 	if (s->hyp && !same_machine(&opts, &s->sim_opts)) {
 		struct hv_zone_info zones[HV_MAX_ZONES];
 
-		/* With a folder the machine outlives closing, and its keeper says whether it may change. */
+		/* With a folder the machine outlives closing, and its keeper says whether it may
+		 * change. */
 		if (s->sim_dir || hv_hyp_zone_list(s->hyp, zones, HV_MAX_ZONES, NULL) == 1)
 			close_hyp(s);
 		else
-			rc = hv_err_set(err, EBUSY,
-					"zones run on the simulated machine, so it cannot become %s%s now",
-					board ? "board " : "another one", board ? board->name : "");
+			rc = hv_err_set(
+				err, EBUSY,
+				"zones run on the simulated machine, so it cannot become %s%s now",
+				board ? "board " : "another one", board ? board->name : "");
 	}
 	if (!s->hyp && rc >= 0)
 		rc = open_sim(s, &opts, board, err);
@@ -292,8 +299,8 @@ static int open_device(struct hv_session *s, struct hv_err *err)
 	return rc;
 }
 
-int hv_session_machine(struct hv_session *s, const struct hv_board *board, int arch, enum hv_need need,
-		       struct hv_machine *out, struct hv_err *err)
+int hv_session_machine(struct hv_session *s, const struct hv_board *board, int arch,
+		       enum hv_need need, struct hv_machine *out, struct hv_err *err)
 {
 	struct hv_hyp *hyp;
 	bool zone0;
@@ -315,7 +322,8 @@ int hv_session_machine(struct hv_session *s, const struct hv_board *board, int a
 	if (rc < 0 && (s->sim || need != HV_NEED_MAYBE))
 		return rc;
 	hyp = need == HV_NEED_NONE ? NULL : s->hyp;
-	/* What this kernel says of its memory is of use where it can be zone0, if only we were root. */
+	/* What this kernel says of its memory is of use where it can be zone0, if only we were
+	 * root. */
 	zone0 = !s->sim && (hyp || rc == -EACCES || rc == -EPERM);
 	if (hyp && !s->records) {
 		rc = open_records(s, err);

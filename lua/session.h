@@ -48,7 +48,7 @@ struct hv_session {
 	struct hv_hyp *hyp;
 	struct hv_records *records;
 	struct hv_host host;
-	struct hv_sim_opts sim_opts; /* what hyp was opened as, n_cpus 0 = as kept in sim_dir; ram is ours */
+	struct hv_sim_opts sim_opts; /* hyp was opened as; n_cpus 0 = as kept in sim_dir; ram ours */
 };
 
 enum hv_need {
@@ -76,8 +76,9 @@ struct hv_session *hv_session_of(lua_State *L);
 /*
  * The machine to work on, for zones of this board (NULL = not known) and architecture (-1 = any):
  * /dev/hvisor, or under --sim a simulated machine made as the board says, or, without one, with
- * 8 CPUs (0 and 1 zone0's) and 64 GiB of RAM from 0; with --sim=DIR the machine kept there. The first simulated one is announced on
- * standard error. A simulated machine on which no zone runs is made anew when the board is another one.
+ * 8 CPUs (0 and 1 zone0's) and 64 GiB of RAM from 0; with --sim=DIR the machine kept there. The
+ * first simulated one is announced on standard error. A simulated machine on which no zone runs is
+ * made anew when the board is another one.
  *
  * HV_NEED_MAYBE: where no hypervisor can be opened, out->hyp stays NULL, err says why and the
  * result is 0 all the same. Host facts are then zone0's own only if this can be zone0.
@@ -86,10 +87,10 @@ struct hv_session *hv_session_of(lua_State *L);
 int hv_session_machine(struct hv_session *session, const struct hv_board *board, int arch,
 		       enum hv_need need, struct hv_machine *out, struct hv_err *err);
 
-/* The first thing in which two descriptions differ ("ram", "CPUs", …); NULL when they say the same. */
+/* The first thing in which two descriptions differ ("RAM", "CPUs", …); NULL when in none. */
 const char *hv_board_difference(const struct hv_board *a, const struct hv_board *b);
 
-/* Ranges of terminals and colours, as the options and the environment (NO_COLOR, TERM, COLUMNS) say. */
+/* The terminal, as options and environment (NO_COLOR, TERM, COLUMNS) say. */
 bool hv_session_color(const struct hv_session *session, int fd);
 int hv_session_columns(int fd);
 

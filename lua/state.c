@@ -23,14 +23,16 @@ static int on_panic(lua_State *L)
 {
 	const char *text = lua_tostring(L, -1);
 
-	fprintf(stderr, "hvsh: internal error: %s\n", text ? text : "error outside of a protected call");
+	fprintf(stderr, "hvsh: internal error: %s\n",
+		text ? text : "error outside of a protected call");
 	fflush(stderr);
 	_exit(HV_EXIT_FAILED);
 }
 
 /* ---- loading, text only */
 
-/* Position of the mode argument: of load 3, of loadfile 2. Sets it to "t"; "b" alone cannot be had. */
+/* Position of the mode argument: of load 3, of loadfile 2. Sets it to "t"; "b" alone cannot be had.
+ */
 static void text_mode(lua_State *L, int mode)
 {
 	const char *given = luaL_optstring(L, mode, "t");
@@ -120,8 +122,8 @@ static int search_embedded(lua_State *L)
 		if (strcmp(e->name, name) != 0)
 			continue;
 		lua_pushfstring(L, "=%s", name);
-		if (luaL_loadbufferx(L, e->start, (size_t)(e->end - e->start), lua_tostring(L, -1), "t") !=
-		    LUA_OK)
+		if (luaL_loadbufferx(L, e->start, (size_t)(e->end - e->start), lua_tostring(L, -1),
+				     "t") != LUA_OK)
 			return lua_error(L);
 		lua_pushliteral(L, "inside hvsh");
 		return 2;
@@ -173,7 +175,8 @@ static void set_up_package(lua_State *L)
 
 /* ---- globals */
 
-/* __index of _G. The name is left alone while hvsh.globals is being loaded: its own unknown globals are nil. */
+/* __index of _G. The name is left alone while hvsh.globals is being loaded: its own unknown globals
+ * are nil. */
 static int find_global(lua_State *L)
 {
 	struct hv_session *session = hv_session_of(L);

@@ -13,10 +13,11 @@ struct hv_session;
  *   - only text is loaded (load, loadfile, dofile, require), never precompiled chunks;
  *   - the Lua files inside the binary are found by require, after package.path; chunks of our
  *     own are named "=hvsh.*", which tracebacks hide;
- *   - a global nobody has set is looked up in "hvsh.globals" (which `require "hvsh"` returns, too), loaded at the
- *     first such name; what is found there is set, so that it is looked up once;
+ *   - a global nobody has set is looked up in "hvsh.globals" (which `require "hvsh"` returns, too),
+ *     loaded at the first such name; what is found there is set, so that it is looked up once;
  *   - print and coroutines as lua/stdout.h and lua/interrupt.h say.
- * session stays with the caller and must outlive the state. NULL when memory is out. The caller ends it with lua_close.
+ * session stays with the caller and must outlive the state. NULL when memory is out. The caller
+ * ends it with lua_close.
  */
 lua_State *hv_state_new(struct hv_session *session);
 
