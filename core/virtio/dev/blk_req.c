@@ -1,0 +1,524 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <endian.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/size.h"
+#include "virtio/dev/blk_priv.h"
+
+#define TROUBLE_PAUSE UINT64_C(10000000000) /* ns between two messages of a kind */
+
+/* ---- answers */
+
+static const char *type_word(uint32_t type)
+{
+	return type == VIRTIO_BLK_T_IN	      ? "reading"
+	       : type == VIRTIO_BLK_T_OUT     ? "writing"
+	       : type == VIRTIO_BLK_T_FLUSH   ? "flushing"
+	       : type == VIRTIO_BLK_T_DISCARD ? "discarding"
+					      : "writing zeroes";
+}
+
+static const char *image_path(const struct hv_blk *blk)
+{
+	return blk->image.overlay ? hv_overlay_path(blk->image.overlay) : blk->image.base.path;
+}
+
+/* The guest can bring these about as often as it likes. */
+static bool may_say(struct hv_blk *blk, enum blk_trouble kind, uint64_t now, uint64_t *unsaid)
+{
+	uint64_t next = atomic_load(&blk->trouble_next[kind]);
+
+	if (now < next ||
+	    !atomic_compare_exchange_strong(&blk->trouble_next[kind], &next, now + TROUBLE_PAUSE)) {
+		atomic_fetch_add(&blk->trouble_unsaid[kind], 1);
+		return false;
+	}
+	*unsaid = atomic_exchange(&blk->trouble_unsaid[kind], 0);
+	return true;
+}
+
+static void report(struct blk_req *req, int code)
+{
+	struct hv_blk *blk = req->bw->blk;
+	bool full = code == ENOSPC || code == EDQUOT || code == EFBIG;
+	enum blk_trouble kind = full		  ? BLK_TROUBLE_FULL
+				: code == ENODATA ? BLK_TROUBLE_TRUNCATED
+						  : BLK_TROUBLE_OTHER;
+	char more[64] = "";
+	uint64_t unsaid;
+
+	if (!may_say(blk, kind, req->bw->now, &unsaid))
+		return;
+	if (unsaid)
+		snprintf(more, sizeof(more), " (%" PRIu64 " more before it, not shown)", unsaid);
+	if (kind == BLK_TROUBLE_FULL)
+		hv_vdev_error(blk->dev, "%s: no room for what the guest writes: %s%s",
+			      image_path(blk), strerror(code), more);
+	else if (kind == BLK_TROUBLE_TRUNCATED)
+		hv_vdev_error(blk->dev,
+			      "%s: was truncated while in use: the disk has %" PRIu64
+			      " bytes, and %s at byte %" PRIu64 " finds its end%s",
+			      image_path(blk), atomic_load(&blk->sectors) * BLK_SECTOR,
+			      type_word(req->type), req->off, more);
+	else
+		hv_vdev_error(blk->dev, "%s: %s at byte %" PRIu64 ": %s%s", image_path(blk),
+			      type_word(req->type), req->off, strerror(code), more);
+}
+
+static void release(struct blk_req *req)
+{
+	struct blk_worker *bw = req->bw;
+
+	req->next = bw->free;
+	bw->free = req;
+}
+
+static void answer(struct blk_worker *bw, struct hv_vq *vq, uint16_t head, uint8_t *status,
+		   uint8_t value, uint32_t written)
+{
+	*status = value;
+	hv_queue_push(&vq->ring, head, written);
+	bw->n_done++;
+	bw->n_errors += value != VIRTIO_BLK_S_OK;
+}
+
+void blk_req_finish(struct blk_req *req, int rc)
+{
+	struct blk_worker *bw = req->bw;
+
+	if (rc)
+		report(req, -rc);
+	/*
+	 * The length is of what was written from the beginning: nothing, when the data before the
+	 * status byte is not all there.
+	 */
+	answer(bw, req->vq, req->head, req->status, rc ? VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK,
+	       rc && req->written > 1 ? 0 : req->written);
+	if (!rc && req->type == VIRTIO_BLK_T_IN)
+		bw->n_read += req->size;
+	if (!rc && req->type == VIRTIO_BLK_T_OUT)
+		bw->n_written += req->size;
+	if (req->queued) {
+		bw->in_flight -= req->size;
+		hv_stat_latency(&bw->blk->dev->stats, hv_now() - req->begun);
+	} else {
+		bw->n_quick++;
+	}
+	release(req);
+}
+
+/* ---- requests */
+
+static bool inside(const struct hv_blk *blk, uint64_t sector, uint64_t sectors)
+{
+	uint64_t all = atomic_load_explicit(&blk->sectors, memory_order_relaxed);
+
+	return sector <= all && sectors <= all - sector;
+}
+
+static uint8_t take_data(struct hv_blk *blk, struct blk_req *req, uint64_t sector)
+{
+	if (req->size % BLK_SECTOR || req->size > BLK_REQUEST_MAX ||
+	    !inside(blk, sector, req->size / BLK_SECTOR) ||
+	    (req->type == VIRTIO_BLK_T_OUT && blk->image.readonly))
+		return VIRTIO_BLK_S_IOERR;
+	req->off = sector * BLK_SECTOR;
+	req->left = req->size;
+	return VIRTIO_BLK_S_OK;
+}
+
+static uint8_t take_segment(struct hv_blk *blk, const struct virtio_blk_discard_write_zeroes *wire,
+			    uint32_t type, struct blk_segment *to)
+{
+	uint64_t sector = le64toh(wire->sector);
+	uint32_t sectors = le32toh(wire->num_sectors), flags = le32toh(wire->flags);
+	bool zeroes = type == VIRTIO_BLK_T_WRITE_ZEROES;
+
+	if (flags & ~(zeroes ? VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP : 0u))
+		return VIRTIO_BLK_S_UNSUPP;
+	if (sectors > (zeroes ? BLK_ZERO_SECTORS : BLK_DISCARD_SECTORS) ||
+	    !inside(blk, sector, sectors))
+		return VIRTIO_BLK_S_IOERR;
+	*to = (struct blk_segment){ .off = sector * BLK_SECTOR,
+				    .len = (uint64_t)sectors * BLK_SECTOR,
+				    .unmap = flags & VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP };
+	return VIRTIO_BLK_S_OK;
+}
+
+/* All are checked before the first is done. */
+static uint8_t take_segments(struct hv_blk *blk, struct blk_req *req, const struct hv_chain *chain,
+			     size_t bytes)
+{
+	struct virtio_blk_discard_write_zeroes wire[BLK_SEGMENTS];
+	unsigned int feature = req->type == VIRTIO_BLK_T_DISCARD ? VIRTIO_BLK_F_DISCARD
+								 : VIRTIO_BLK_F_WRITE_ZEROES;
+	uint8_t status = VIRTIO_BLK_S_OK;
+
+	if (blk->image.readonly)
+		return VIRTIO_BLK_S_IOERR;
+	if (!hv_vdev_has(blk->dev, feature))
+		return VIRTIO_BLK_S_UNSUPP;
+	if (!bytes || bytes % sizeof(wire[0]) || bytes > sizeof(wire))
+		return VIRTIO_BLK_S_IOERR;
+	if (!req->segments)
+		req->segments = calloc(BLK_SEGMENTS, sizeof(*req->segments));
+	if (!req->segments)
+		return VIRTIO_BLK_S_IOERR;
+	hv_iov_read(chain->iov, chain->n_out, sizeof(struct virtio_blk_outhdr), wire, bytes);
+	req->n_segments = (unsigned int)(bytes / sizeof(wire[0]));
+	for (unsigned int i = 0; i < req->n_segments && status == VIRTIO_BLK_S_OK; i++)
+		status = take_segment(blk, &wire[i], req->type, &req->segments[i]);
+	req->off = req->segments[0].off;
+	return status;
+}
+
+static uint8_t give_id(const struct hv_blk *blk, struct blk_req *req, size_t room)
+{
+	size_t n = room < HV_BLK_SERIAL_MAX ? room : HV_BLK_SERIAL_MAX;
+
+	hv_iov_write(req->iov, req->n_iov, 0, blk->serial, n);
+	/* The status byte follows directly only where the buffer is not longer than the id. */
+	req->written = (uint32_t)(n == room ? n + 1 : n);
+	return VIRTIO_BLK_S_OK;
+}
+
+/* Skips the header in front of the data, or the status byte behind it. */
+static void set_buffers(struct blk_req *req, struct iovec *iov, unsigned int n, size_t skip,
+			size_t size)
+{
+	while (n && skip >= iov->iov_len) {
+		skip -= iov->iov_len;
+		iov++;
+		n--;
+	}
+	req->iov = iov;
+	req->size = size;
+	req->n_iov = 0;
+	if (!size)
+		return;
+	iov->iov_base = (uint8_t *)iov->iov_base + skip;
+	iov->iov_len -= skip;
+	while (size > iov[req->n_iov].iov_len)
+		size -= iov[req->n_iov++].iov_len;
+	iov[req->n_iov++].iov_len = size;
+}
+
+/* Prepares or answers at once. */
+static uint8_t take(struct hv_blk *blk, struct blk_req *req, const struct hv_chain *chain,
+		    uint64_t sector)
+{
+	size_t out = chain->out_len - sizeof(struct virtio_blk_outhdr), in = chain->in_len - 1;
+
+	req->size = 0;
+	req->off = 0;
+	req->written = in ? 0 : 1;
+	switch (req->type) {
+	case VIRTIO_BLK_T_IN:
+		set_buffers(req, chain->iov + chain->n_out, chain->n_in, 0, in);
+		req->written = (uint32_t)chain->in_len;
+		return take_data(blk, req, sector);
+	case VIRTIO_BLK_T_OUT:
+		set_buffers(req, chain->iov, chain->n_out, sizeof(struct virtio_blk_outhdr), out);
+		return take_data(blk, req, sector);
+	case VIRTIO_BLK_T_FLUSH:
+		return VIRTIO_BLK_S_OK;
+	case VIRTIO_BLK_T_GET_ID:
+		set_buffers(req, chain->iov + chain->n_out, chain->n_in, 0, in);
+		return give_id(blk, req, in);
+	case VIRTIO_BLK_T_DISCARD:
+	case VIRTIO_BLK_T_WRITE_ZEROES:
+		return take_segments(blk, req, chain, out);
+	default:
+		return VIRTIO_BLK_S_UNSUPP;
+	}
+}
+
+static void begin(struct blk_req *req)
+{
+	switch (req->type) {
+	case VIRTIO_BLK_T_IN:
+	case VIRTIO_BLK_T_OUT:
+		blk_io_data(req);
+		break;
+	case VIRTIO_BLK_T_FLUSH:
+		blk_io_flush(req);
+		break;
+	case VIRTIO_BLK_T_GET_ID:
+		blk_req_finish(req, 0);
+		break;
+	default:
+		blk_io_segments(req);
+		break;
+	}
+}
+
+static void process(struct blk_worker *bw, struct hv_vq *vq, const struct hv_chain *chain,
+		    const struct virtio_blk_outhdr *header)
+{
+	const struct iovec *last = &chain->iov[chain->n_out + chain->n_in - 1];
+	uint8_t *status_at = (uint8_t *)last->iov_base + last->iov_len - 1;
+	struct blk_req *req = bw->free;
+	uint8_t status;
+
+	bw->free = req->next;
+	req->bw = bw;
+	req->vq = vq;
+	req->head = chain->head;
+	req->status = status_at;
+	req->type = le32toh(header->type);
+	req->queued = false;
+	req->begun = bw->now;
+	status = take(bw->blk, req, chain, le64toh(header->sector));
+	if (status == VIRTIO_BLK_S_OK) {
+		begin(req);
+		return;
+	}
+	answer(bw, vq, req->head, status_at, status, chain->in_len > 1 ? 0 : 1);
+	bw->n_quick++;
+	release(req);
+}
+
+/* What a request moves, for the limits; the guest's word for it is the buffers it gave. */
+static uint64_t payload(const struct hv_chain *chain, uint32_t type)
+{
+	if (type == VIRTIO_BLK_T_IN && chain->in_len)
+		return chain->in_len - 1;
+	if (type == VIRTIO_BLK_T_OUT)
+		return chain->out_len - sizeof(struct virtio_blk_outhdr);
+	return 0;
+}
+
+enum taken {
+	TOOK,
+	NOTHING_THERE,
+	MUST_WAIT,
+};
+
+static enum taken take_one(struct blk_worker *bw, struct hv_vq *vq)
+{
+	struct virtio_blk_outhdr header = { 0 };
+	struct hv_chain chain;
+	uint64_t bytes, again;
+	bool whole;
+
+	if (!bw->free || bw->taken >= BLK_TURN_BYTES)
+		return MUST_WAIT;
+	if (hv_queue_pop(&vq->ring, &chain) <= 0)
+		return NOTHING_THERE;
+	whole = hv_iov_read(chain.iov, chain.n_out, 0, &header, sizeof(header)) == sizeof(header);
+	if (whole && chain.in_len) {
+		bytes = payload(&chain, le32toh(header.type));
+		if (bw->in_flight && bytes + bw->in_flight > BLK_IN_FLIGHT_MAX) {
+			hv_queue_unpop(&vq->ring);
+			return MUST_WAIT;
+		}
+		again = hv_limit_take(&bw->blk->dev->limit, 1, bytes, bw->now);
+		if (again) {
+			hv_queue_unpop(&vq->ring);
+			if (!bw->w->wake_at || again < bw->w->wake_at)
+				bw->w->wake_at = again;
+			return MUST_WAIT;
+		}
+		bw->taken += bytes;
+		process(bw, vq, &chain, &header);
+	} else if (chain.in_len) {
+		const struct iovec *last = &chain.iov[chain.n_out + chain.n_in - 1];
+
+		answer(bw, vq, chain.head, (uint8_t *)last->iov_base + last->iov_len - 1,
+		       VIRTIO_BLK_S_IOERR, chain.in_len > 1 ? 0 : 1);
+	} else {
+		/* Nowhere to say anything. */
+		hv_queue_push(&vq->ring, chain.head, 0);
+		bw->n_done++;
+		bw->n_errors++;
+	}
+	return TOOK;
+}
+
+/* ---- turns */
+
+static void flush_queues(struct blk_worker *bw)
+{
+	struct hv_vdev *dev = bw->blk->dev;
+
+	for (unsigned int i = 0; i < dev->n_queues; i++)
+		if (bw->w->queues >> i & 1)
+			hv_vq_flush(&dev->queues[i]);
+}
+
+static void count(struct blk_worker *bw)
+{
+	struct hv_vdev_stats *stats = &bw->blk->dev->stats;
+
+	if (bw->n_quick) {
+		uint64_t ns = hv_now() - bw->now;
+		unsigned int bucket = ns ? 63 - (unsigned int)__builtin_clzll(ns) : 0;
+
+		hv_stat_add(&stats->latency[bucket < HV_LATENCY_BUCKETS ? bucket
+									: HV_LATENCY_BUCKETS - 1],
+			    bw->n_quick);
+	}
+	hv_stat_add(&stats->requests, bw->n_done);
+	if (bw->n_errors)
+		hv_stat_add(&stats->errors, bw->n_errors);
+	if (bw->n_read)
+		hv_stat_add(&stats->read_bytes, bw->n_read);
+	if (bw->n_written)
+		hv_stat_add(&stats->write_bytes, bw->n_written);
+	bw->n_done = bw->n_quick = bw->n_errors = bw->n_read = bw->n_written = 0;
+}
+
+static void begin_turn(struct blk_worker *bw)
+{
+	bw->turn++;
+	bw->now = hv_now();
+	bw->length_known = false;
+	bw->taken = 0;
+}
+
+/* Sends off what was queued and takes in what has ended, until nothing more ends at once. */
+static void run_engine(struct blk_worker *bw)
+{
+	if (!hv_aio_busy(bw->aio) && !bw->starving)
+		return;
+	hv_aio_reap(bw->aio);
+	blk_io_starving(bw);
+	/* The kernel takes nothing more now: look again in a moment. */
+	if (!hv_aio_submit(bw->aio))
+		bw->w->wake_at = bw->now + 1000000;
+	hv_aio_reap(bw->aio);
+	blk_io_starving(bw);
+	if (!hv_aio_submit(bw->aio))
+		bw->w->wake_at = bw->now + 1000000;
+}
+
+int blk_worker_turn(struct blk_worker *bw)
+{
+	struct hv_vdev *dev = bw->blk->dev;
+	bool took = false, did;
+
+	begin_turn(bw);
+	bw->w->wake_at = 0;
+	for (unsigned int i = 0; i < dev->n_queues; i++) {
+		unsigned int n = 0;
+
+		if (!(bw->w->queues >> i & 1))
+			continue;
+		while (n < BLK_TURN_REQUESTS && take_one(bw, &dev->queues[i]) == TOOK)
+			n++;
+		took = took || n;
+	}
+	run_engine(bw);
+	did = took || bw->n_done;
+	if (bw->n_done) {
+		flush_queues(bw);
+		count(bw);
+	}
+	return did;
+}
+
+bool blk_worker_ready(struct blk_worker *bw)
+{
+	return hv_aio_ended(bw->aio);
+}
+
+/* ---- lives */
+
+static void free_reqs(struct blk_worker *bw)
+{
+	for (unsigned int i = 0; i < bw->n_reqs; i++) {
+		free(bw->reqs[i].own);
+		free(bw->reqs[i].segments);
+	}
+	free(bw->reqs);
+}
+
+static void free_worker(struct blk_worker *bw)
+{
+	if (!bw)
+		return;
+	hv_aio_free(bw->aio);
+	free_reqs(bw);
+	for (unsigned int i = 0; i < bw->n_bounce; i++)
+		free(bw->bounce[i]);
+	free(bw->cut);
+	free(bw);
+}
+
+static int make_bounce(struct blk_worker *bw)
+{
+	size_t align =
+		bw->blk->image.base.block < HV_PAGE_SIZE ? HV_PAGE_SIZE : bw->blk->image.base.block;
+
+	if (bw->blk->image.base.direct_fd < 0)
+		return 0;
+	while (bw->n_bounce < BLK_BOUNCE_BUFFERS)
+		if (posix_memalign(&bw->bounce[bw->n_bounce], align, BLK_BOUNCE_BYTES))
+			return -ENOMEM;
+		else
+			bw->n_bounce++;
+	return 0;
+}
+
+int blk_worker_start(struct hv_blk *blk, struct hv_worker *w, struct hv_err *err)
+{
+	struct blk_worker *bw = calloc(1, sizeof(*bw));
+	int rc;
+
+	if (!bw)
+		return hv_err_nomem(err);
+	bw->blk = blk;
+	bw->w = w;
+	bw->last_starving = &bw->starving;
+	for (unsigned int i = 0; i < blk->dev->n_queues; i++)
+		if (w->queues >> i & 1)
+			bw->n_reqs += blk->dev->queues[i].ring.size;
+	bw->reqs = calloc(bw->n_reqs, sizeof(*bw->reqs));
+	bw->cut = calloc(HV_QUEUE_MAX, sizeof(*bw->cut));
+	if (!bw->reqs || !bw->cut || make_bounce(bw)) {
+		bw->n_reqs = bw->reqs ? bw->n_reqs : 0;
+		rc = hv_err_nomem(err);
+		goto fail;
+	}
+	for (unsigned int i = bw->n_reqs; i--;) {
+		bw->reqs[i].bw = bw;
+		release(&bw->reqs[i]);
+	}
+	rc = hv_aio_new(bw->n_reqs, blk->engine != HV_BLK_ENGINE_THREADS,
+			blk->engine == HV_BLK_ENGINE_URING, &bw->aio, err);
+	if (rc)
+		goto fail;
+	atomic_store(&blk->threads_only, !hv_aio_is_uring(bw->aio));
+	if (hv_aio_is_uring(bw->aio)) {
+		w->fds[0].fd = hv_aio_ring_fd(bw->aio);
+		w->fds[0].events = POLLIN;
+	}
+	w->fds[1].fd = hv_aio_pool_fd(bw->aio);
+	w->fds[1].events = POLLIN;
+	w->state = bw;
+	return 0;
+fail:
+	free_worker(bw);
+	return rc;
+}
+
+void blk_worker_stop(struct blk_worker *bw)
+{
+	begin_turn(bw);
+	run_engine(bw);
+	while (hv_aio_busy(bw->aio)) {
+		hv_aio_wait(bw->aio);
+		begin_turn(bw);
+		run_engine(bw);
+	}
+	flush_queues(bw);
+	if (bw->n_done)
+		count(bw);
+	bw->w->state = NULL;
+	free_worker(bw);
+}
