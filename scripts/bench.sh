@@ -26,3 +26,21 @@ line "check + plan of 16 zones, the process's start included" "$(echo "$1" | awk
 set -- $("$work/load")
 line "load 256 MiB: plain read() / hvsh  ($1 / $2 ms)" "$(ratio "$1" "$2")" ">= 0.9"
 line "heap needed while loading 256 MiB" "$3 KiB" "no copy of the image"
+
+# ---- virtio devices, each against the same work done natively; about two minutes
+bench_libs="$build/libhvcore.a -luring -lz -lfdt -pthread"
+$cc -O2 -D_GNU_SOURCE -std=gnu11 -Icore -o "$work/blk" tests/bench/blk.c $bench_libs
+$cc -O2 -D_GNU_SOURCE -std=gnu11 -Icore -o "$work/net" tests/bench/net.c $bench_libs
+$cc -O2 -D_GNU_SOURCE -std=gnu11 -Icore -Itests/lib -o "$work/console" tests/bench/console.c tests/lib/vrig.c \
+	-lcmocka $bench_libs
+set -- $("$work/console")
+line "console: guest to host, every byte arriving ($3 wrong)" "$1 MB/s" ">= 100 MB/s"
+line "console: host to guest" "$2 MB/s" ">= 100 MB/s"
+echo "disk, against fio's io_uring on the same file:"
+"$work/blk" "$work" 1
+echo "network, against reads and writes of a TAP:"
+if [ "$(id -u)" = 0 ]; then
+	"$work/net" 0.5
+else
+	echo "  needs root, for a network namespace with TAPs"
+fi

@@ -8,7 +8,7 @@ set -eu
 build="gcc make pkg-config libc6-dev liblua5.4-dev libfdt-dev libreadline-dev zlib1g-dev libjansson-dev liburing-dev linux-libc-dev"
 demo="device-tree-compiler"
 test="device-tree-compiler libcmocka-dev perl clang tmux lua-check gzip util-linux xz-utils iproute2"
-bench="lua5.4 device-tree-compiler"
+bench="lua5.4 device-tree-compiler fio libcmocka-dev"
 
 want=
 for purpose in "$@"; do
