@@ -26,10 +26,12 @@ if ! command -v dpkg-query >/dev/null 2>&1; then
 	exit 0
 fi
 
+# Of this machine's own architecture: a foreign one may be there for cross builds.
+native=$(dpkg --print-architecture)
 missing_of() {
 	for package in "$@"; do
-		state=$(dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | head -n 1) || state=
-		[ "$state" = installed ] || printf ' %s' "$package"
+		dpkg-query -W -f '${db:Status-Status} ${Architecture}\n' "$package" 2>/dev/null |
+			grep -qE "^installed ($native|all)\$" || printf ' %s' "$package"
 	done
 }
 
