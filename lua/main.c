@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <fcntl.h>
 #include <lauxlib.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -512,12 +513,24 @@ static int start(struct command_line *cl)
 	return code;
 }
 
+/*
+ * A closed standard descriptor must not become the number of a file of ours. What is put in its place
+ * refuses to be written, so that lost output is still a failure.
+ */
+static void hold_standard_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			open("/dev/null", O_RDONLY);
+}
+
 int main(int argc, char **argv)
 {
 	struct command_line cl = { .argc = argc, .argv = argv, .first = argc };
 	int code;
 
 	session = HV_SESSION_INIT;
+	hold_standard_descriptors();
 	hv_stdout_guard();
 	cl.actions = calloc((size_t)argc + 1, sizeof(*cl.actions));
 	if (!cl.actions) {

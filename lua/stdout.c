@@ -38,7 +38,7 @@ static void close_stdout(void)
 		bad = true;
 		why = errno;
 	}
-	if (!bad || why == EBADF || reported)
+	if (!bad || reported)
 		return;
 	if (why != EPIPE && !gone)
 		fprintf(stderr, "hvsh: standard output could not be written%s%s\n", why ? ": " : "",

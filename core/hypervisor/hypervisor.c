@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <time.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -263,10 +264,24 @@ int hv_hyp_zone_start(struct hv_hyp *hyp, const struct hv_abi_zone *zone, struct
 	return start_invalid(hyp, zone, tried, &detail, &unencodable, err);
 }
 
+/* An ordinary shutdown takes 30 ms; for a CPU that does not stop hvisor waits 5 s. */
+#define STUCK_MS 2000
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
 int hv_hyp_zone_stop(struct hv_hyp *hyp, uint32_t id, struct hv_err *err)
 {
 	struct hv_err detail = { 0 };
+	int64_t began = now_ms(), took;
 	int rc = hyp->ops->stop(hyp, id, &detail);
+
+	took = now_ms() - began;
 
 	if (rc < 0)
 		return hv_hyp_fail(hyp, HV_OP_STOP, rc, &detail, err, "zone shutdown (id %u)", id);
@@ -280,6 +295,12 @@ int hv_hyp_zone_stop(struct hv_hyp *hyp, uint32_t id, struct hv_err *err)
 		return hv_err_set(err, EBUSY,
 				  "zone shutdown (id %u): %s took it, but the zone did not go away",
 				  id, hyp->speaker);
+	if (took >= STUCK_MS)
+		return hv_err_set(err, ETIMEDOUT,
+				  "zone shutdown (id %u): the zone is gone, but that took %" PRId64
+				  " ms: a CPU of it did not stop, and starting a zone on it fails with "
+				  "EBUSY until the board is reset",
+				  id, took);
 	return 0;
 }
 

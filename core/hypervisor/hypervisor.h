@@ -61,8 +61,8 @@ int hv_hyp_zone_expressible(struct hv_hyp *hyp, const struct hv_abi_zone *zone, 
 
 /*
  * Shuts down, then looks at the list: -EBUSY "did not go away" when it is still there.
- * hvisor removes a zone whose CPU could not be stopped all the same; that shows at the next
- * start as EBUSY.
+ * hvisor removes a zone whose CPU could not be stopped all the same, after waiting for it:
+ * -ETIMEDOUT when that took so long. The zone is gone then, and its CPU is lost.
  */
 int hv_hyp_zone_stop(struct hv_hyp *hyp, uint32_t id, struct hv_err *err);
 

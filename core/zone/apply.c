@@ -89,8 +89,14 @@ static int stop(const struct hv_machine *machine, uint32_t id, struct hv_err *er
 {
 	int ret = hv_hyp_zone_stop(machine->hyp, id, err);
 
-	if (!ret && machine->records)
+	/* Also when a CPU of it is lost, the zone is gone. */
+	if (ret == -ETIMEDOUT && machine->records)
+		hv_records_drop(machine->records, id, NULL);
+	else if (!ret && machine->records) {
 		ret = hv_records_drop(machine->records, id, err);
+		if (ret)
+			hv_err_prefix(err, "the zone was stopped, but its record stays: ");
+	}
 	return ret;
 }
 

@@ -54,6 +54,15 @@ static struct hv_finding *report_machine(struct hv_check *c, const char *zone, c
 	return f;
 }
 
+/* A caller that knows why there is no hypervisor has said it better. */
+static bool said(const struct hv_check *c, const char *code)
+{
+	for (size_t i = 0; i < c->findings->n; i++)
+		if (!strcmp(c->findings->items[i].code, code))
+			return true;
+	return false;
+}
+
 /* Nothing is left out silently: what could not be looked at is said, once. */
 static void report_unknowns(struct hv_check *c)
 {
@@ -63,7 +72,7 @@ static void report_unknowns(struct hv_check *c)
 
 	if (!c->board) {
 		f = report_machine(
-			c, NULL, NULL, HV_NOTE, "no-board",
+			c, NULL, NULL, HV_WARNING, "no-board",
 			"no board description: whether the CPUs and the RAM exist and where "
 			"the hypervisor's own memory lies was not checked");
 		hv_report_fix(c, f, "name the board: board = require \"board.…\"");
@@ -73,7 +82,8 @@ static void report_unknowns(struct hv_check *c)
 			       "checked");
 	}
 	if (!(host && host->addresses_known) && !(c->board && c->board->n_root_ram)) {
-		f = report_machine(c, NULL, NULL, HV_NOTE, "zone0-memory-unknown",
+		f = report_machine(c, NULL, NULL, c->board ? HV_NOTE : HV_WARNING,
+				   "zone0-memory-unknown",
 				   "where zone0's own RAM lies is not known: not checked");
 		hv_report_fix(c, f, c->board ? "run as root on the board" :
 					       "run as root on the board, or name the board");
@@ -81,7 +91,7 @@ static void report_unknowns(struct hv_check *c)
 	if (!c->view.root_cpus)
 		report_machine(c, NULL, NULL, HV_NOTE, "zone0-cpus-unknown",
 			       "which CPUs zone0 has is not known: not checked");
-	if (!c->view.asked)
+	if (!c->view.asked && !said(c, "no-hypervisor"))
 		report_machine(c, NULL, NULL, HV_NOTE, "no-hypervisor",
 			       "no hypervisor to ask: zones that run already were not looked at");
 	for (size_t i = 0; i < c->view.n; i++) {
@@ -186,9 +196,19 @@ static int check_all(struct hv_check *c, struct hv_err *err)
 	size_t from = c->findings->n;
 	int ret = 0;
 
+	for (size_t i = 0; i < set->n; i++)
+		hv_entry_reset(set->entries[i]);
+	if (set->n >= HV_MAX_ZONES) {
+		/* Comparing each with each would say little and cost much. */
+		hv_report(c, set->entries[HV_MAX_ZONES - 1], "zone",
+			  &set->entries[HV_MAX_ZONES - 1]->zone.spec->origin, HV_ERROR,
+			  "too-many-zones", "%zu zones are defined: hvisor can hold %d, nothing else was checked",
+			  set->n, HV_MAX_ZONES - 1);
+		count_errors(c, from);
+		return hv_map_build(set, c->machine, &c->view, false, &c->map, err);
+	}
 	hv_check_ids(c);
 	for (size_t i = 0; i < set->n; i++) {
-		hv_entry_reset(set->entries[i]);
 		hv_check_limits(c, set->entries[i]);
 		check_arch(c, set->entries[i]);
 	}

@@ -252,6 +252,8 @@ local function check_name(word, name)
 		or not utf8.len(name) and "is not valid UTF-8"
 		or name:find "[%c/%s]" and "has a space, a slash or a control character"
 		or name:find "^%-" and "begins with a dash"
+		or word == "zone" and name:find "^%d+$" and "has only digits: commands would take it for a zone's id"
+		or word == "zone" and (name == "root-linux" or name == "zone0" or name == "hvisor") and "belongs to the machine itself"
 	if why then error(("%s: the name %s %s"):format(word, validate.show(name), why), 3) end
 end
 

@@ -84,8 +84,8 @@ function operate.obstacle(delta)
 		return ("zone %s runs, but from a different definition: %s"):format(delta.zone,
 			#changes > 0 and table.concat(changes, "; ") or "its images changed")
 	elseif delta.state == "foreign" then
-		return ("zone id %d runs already and was not started by hvsh, so it cannot be compared with %s"):format(delta.id,
-			delta.zone)
+		return ("zone id %d runs already and was not started by hvsh, so it cannot be compared with %s; stop it first: hvsh stop %d")
+			:format(delta.id, delta.zone, delta.id)
 	elseif delta.state == "failed" then
 		return ("zone %s has crashed and is still listed"):format(delta.zone)
 	end

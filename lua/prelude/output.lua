@@ -33,6 +33,20 @@ local function cannot(path, why)
 	return nil, ("%s: cannot be written: %s"):format(path, (tostring(why):gsub("^.*: ", "")))
 end
 
+-- ./a//b as a/b: enough to see that somebody names the same file twice.
+local function plain(path)
+	return (path:gsub("//+", "/"):gsub("/%./", "/"):gsub("^%./", ""))
+end
+
+-- Whether writing path would destroy one of the files it is made from.
+function output.destroys(path, inputs)
+	for _, input in ipairs(inputs) do
+		if plain(input) == plain(path) then
+			return ("%s is what this is made from: name another file"):format(path)
+		end
+	end
+end
+
 -- Writes beside the target and renames. true, or nil and a message.
 function output.write(path, bytes)
 	local file, why = open_special(path)

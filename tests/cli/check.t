@@ -118,6 +118,12 @@ is 2 "help for what is none"
 run hvsh check two.lua --json=x
 is 2 "a value where none belongs"
 
+# Without a hypervisor everything else is checked, and why it could not be asked is said once.
+run hvsh check two.lua
+is 0 "a check needs no hypervisor"
+[ "$(printf '%s\n' "$out" | grep -c '^note:.*zones that run')" = 1 ]
+tap $? "one note says what was not looked at"
+
 # Terminal control characters of a script do not reach the terminal.
 printf 'error("bad \\27[2J name")\n' >escape.lua
 sim check escape.lua

@@ -15,7 +15,10 @@ tap $? "make.lua DIR makes them there"
 
 for script in "$ex"/*.lua "$ex"/imported/*.lua; do
 	name=${script#"$ex"/}
-	run hvsh --sim check "$script"
+	board=()
+	# Old files do not say which board they are for.
+	[[ $name == imported/* ]] && board=(--board qemu_virt)
+	run hvsh --sim "${board[@]}" check "$script"
 	is 0 "$name: check"
 	out_has "nothing wrong" "$name: nothing is wrong with it"
 	out_lacks "warning" "$name: no warning"

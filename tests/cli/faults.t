@@ -33,7 +33,8 @@ with_fault 'errno:stop:EIO' 'assert(zones.start()) print(zones.stop()) print(zon
 out_has "EIO" "one that does not stop"
 out_has "zone linux1 (1): not running" "the others are stopped all the same"
 with_fault stuck-cpu:2 'assert(zones.linux1:start()) print(zones.linux1:stop()) print(zones.linux1:start())'
-out_has "EBUSY" "a CPU that did not stop makes the next start EBUSY"
+out_has "ETIMEDOUT" "a CPU that does not stop is no success"
+out_has "EBUSY" "and makes the next start EBUSY"
 with_fault no-load-image 'assert(zones.start()) print(zones.linux1)'
 is 0 "a kernel module without the load call"
 out_has "zone linux1 (1): running"

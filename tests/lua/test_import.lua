@@ -119,7 +119,7 @@ local REFUSED = {
 	{ "much too deep", '{"zone_id": ' .. ("["):rep(100000), "maximum parsing depth" },
 	{ "id missing", zone_text(nil, { "zone_id" }), "/: 'zone_id' is missing" },
 	{ "id not a number", zone_text { zone_id = "one" }, "/zone_id: 'zone_id' is \"one\" where an integer" },
-	{ "id too large", zone_text { zone_id = 32 }, "/zone_id: 'zone_id' is 32, outside 0 to 0x1f" },
+	{ "id too large", zone_text { zone_id = 32 }, "/zone_id: 'zone_id' is 32, outside 1 to 0x1f" },
 	{ "id fractional", zone_text { zone_id = 1.5 }, "/zone_id: 'zone_id' is 1.5" },
 	{ "cpu negative", zone_text { cpus = { -1 } }, "/cpus/0: -1 is no number from 0 to 31" },
 	{ "cpus no list", zone_text { cpus = 3 }, "/cpus: 'cpus' is 3 where an array belongs" },

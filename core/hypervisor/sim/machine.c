@@ -10,7 +10,7 @@
 #include "hypervisor/sim/machine.h"
 
 /* The real one waits seconds for a CPU that does not stop; this is enough to be felt. */
-#define STUCK_DELAY_MS 500
+#define STUCK_DELAY_MS 2200
 
 int64_t hv_sim_now(void)
 {

@@ -51,7 +51,7 @@ static int sim_stop(struct hv_hyp *hyp, uint32_t id, struct hv_err *err)
 		rc = hv_sim_stop(sim, id, &delay_ms, err);
 	pthread_mutex_unlock(&sim->lock);
 	if (delay_ms) {
-		struct timespec delay = { .tv_nsec = (long)delay_ms * 1000000 };
+		struct timespec delay = { delay_ms / 1000, (long)(delay_ms % 1000) * 1000000 };
 
 		nanosleep(&delay, NULL);
 	}

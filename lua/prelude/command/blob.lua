@@ -34,6 +34,8 @@ function blob.encode(request)
 	if target == "-" and core.tty(1) then
 		return common.fail "these bytes are not for a terminal: -o FILE, or redirect"
 	end
+	local same = output.destroys(target, request.args)
+	if same then return common.fail(same) end
 	local specs = common.read_request(request)
 	if not specs then return 1 end
 	local spec, message, _ = choose(request, specs)
@@ -68,7 +70,7 @@ function blob.decode(request)
 	local text, message = core.decode(bytes, request.options.abi, request.options.arch)
 	if not text then return common.fail(("%s: %s"):format(path, (message:gsub("^E%u+: ", "")))) end
 	io.stdout:write(text, text:sub(-1) == "\n" and "" or "\n")
-	return 0
+	return text:find("WRONG", 1, true) and 1 or 0
 end
 
 return blob

@@ -30,6 +30,13 @@ function common.read(path, args)
 	end
 	if commands.unfinished() then return nil end
 	local specs = operate.specs()
+	local named = core.options().board
+	for _, spec in ipairs(named and specs or {}) do
+		if spec.board and spec.board.name ~= named then
+			commands.fail(("zone %s names the board %s, --board names %s"):format(spec.name, spec.board.name, named))
+			return nil
+		end
+	end
 	if #specs == 0 then
 		commands.fail(path .. ": defines no zone")
 		return nil
@@ -48,8 +55,12 @@ end
 
 -- One line that says what machine this is about; a simulated one must not be mistaken.
 function common.banner(color)
-	local info = core.info()
-	if not info then return {} end
+	local info, message = core.info()
+	if not info then
+		local sim = core.options().sim
+		return { (sim and term.paint(color, "yellow", "SIMULATED hypervisor") or "hypervisor")
+			.. " (" .. term.clean((message:gsub("^E%u+: ", ""))) .. ")" }
+	end
 	local what = ("%s%s"):format(info.arch, info.layout and ", layout " .. info.layout or "")
 	if info.backend == "sim" then
 		return { term.paint(color, "yellow", "SIMULATED hypervisor") .. " (" .. what .. ")" }

@@ -48,6 +48,8 @@ function import.import(request)
 		return 0
 	end
 	local ok
+	why = output.destroys(target, request.args)
+	if why then return common.fail(why) end
 	ok, why = output.write(target, result.script)
 	if not ok then return common.fail(why) end
 	io.stderr:write("hvsh: wrote ", term.clean(target), "\n")

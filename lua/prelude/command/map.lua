@@ -11,6 +11,8 @@ local command = {}
 
 function command.map(request)
 	local specs = {}
+	local same = request.options.svg and output.destroys(request.options.svg, request.args)
+	if same then return common.fail(same) end
 	if request.args[1] then
 		specs = common.read_request(request)
 		if not specs then return 1 end

@@ -309,17 +309,29 @@ local ZONE_KEYS = set [[arch name zone_id cpus memory_regions interrupts kernel_
 -- root: the decoded object; r collects problems and notes. The table may lack what a problem was reported for.
 local function read_zone(r, root)
 	r:known(root, "", ZONE_KEYS)
-	local zone = { id = r:integer(root, "", "zone_id", { max = 31 }) }
+	local zone = { id = r:integer(root, "", "zone_id", { min = 1, max = 31 }) }
 	zone.name = r:string(root, "", "name", false)
 	if not zone.name then
 		zone.name = ("zone%d"):format(zone.id or 0)
 		if root.name == nil then r:note("", "'name' is missing: taken as \"%s\"", zone.name) end
+	elseif zone.name:find "[%c/]" or zone.name:find "^%d*$" or zone.name:find "^%-" then
+		r:problem("/name", "the name %q is empty, only digits, begins with a dash, or has a slash or a control character", zone.name)
 	elseif #zone.name > 31 then
 		r:problem("/name", "the name has %d bytes, at most 31 are possible", #zone.name)
+	end
+	if zone.name:find "%s" then
+		local changed = zone.name:gsub("%s", "-")
+		r:note("/name", "names have no spaces: %q becomes %q", zone.name, changed)
+		zone.name = changed
 	end
 	zone.arch = guess_arch(r, root)
 	if root.cpus == nil then r:problem("", "'cpus' is missing") end
 	zone.cpus = read_integers(r, root, "cpus", 32, 31)
+	local seen = {}
+	for i, cpu in ipairs(zone.cpus) do
+		if seen[cpu] then r:problem(("/cpus/%d"):format(i - 1), "CPU %d is there twice", cpu) end
+		seen[cpu] = true
+	end
 	zone.regions = read_regions(r, root)
 	zone.irqs = read_integers(r, root, "interrupts", 1024, 1023)
 	zone.kernel = read_image(r, root, "kernel_filepath", "kernel_load_paddr")

@@ -446,8 +446,9 @@ static void unknowns_are_said(void **state)
 	f->machine = (struct hv_machine){ 0 };
 	((struct hv_zone_spec *)hv_zone_set_at(f->set, 0)->spec)->has_arch_config = true;
 	((struct hv_zone_spec *)hv_zone_set_at(f->set, 0)->spec)->arm64 = f->board.gic;
-	zf_expect_clean(f);
-	assert_string_equal(hv_severity_name(zf_find(f, "no-board")->severity), "note");
+	zf_check(f);
+	assert_int_equal(f->findings.n_errors, 0);
+	assert_string_equal(hv_severity_name(zf_find(f, "no-board")->severity), "warning");
 	zf_find(f, "zone0-memory-unknown");
 	zf_find(f, "zone0-cpus-unknown");
 	zf_find(f, "no-hypervisor");
@@ -455,6 +456,20 @@ static void unknowns_are_said(void **state)
 	f->board.hypervisor.size = 0;
 	zf_check(f);
 	zf_find(f, "hypervisor-memory-unknown");
+}
+
+static void more_zones_than_hvisor_holds(void **state)
+{
+	struct zf *f = *state;
+	char name[16];
+
+	for (uint32_t i = 1; i <= HV_MAX_ZONES; i++) {
+		snprintf(name, sizeof(name), "zone%u", i);
+		zf_zone(f, name, 1 + i % 3);
+	}
+	zf_check(f);
+	assert_int_equal(f->findings.n, 1);
+	assert_non_null(strstr(zf_find(f, "too-many-zones")->message, "32 zones are defined"));
 }
 
 static void findings_are_sorted(void **state)
@@ -489,6 +504,7 @@ int main(void)
 		T(what_the_layout_cannot_say),
 		T(a_version_nobody_knows),
 		T(unknowns_are_said),
+		T(more_zones_than_hvisor_holds),
 		T(findings_are_sorted),
 	};
 
