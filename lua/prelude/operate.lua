@@ -95,13 +95,16 @@ end
 -- afterwards), hint (the last line of that failure).
 function operate.carry_out(plan, options)
 	operate.used = true
-	local obstacles, taken_down = {}, {}
+	local obstacles, taken_down, restartable = {}, {}, false
 	for _, step in ipairs(plan.steps) do
 		if step.kind == "stop" then taken_down[step.zone] = true end
 	end
 	for _, delta in ipairs(plan.deltas) do
 		local obstacle = operate.obstacle(delta)
-		if obstacle and not taken_down[delta.zone] then obstacles[#obstacles + 1] = obstacle end
+		if obstacle and not taken_down[delta.zone] then
+			obstacles[#obstacles + 1] = obstacle
+			restartable = restartable or delta.state ~= "foreign"
+		end
 	end
 	local blocked = #obstacles > 0
 	if not blocked or options.keep then
@@ -109,7 +112,7 @@ function operate.carry_out(plan, options)
 		if not ok then return nil, message, code end
 	end
 	if not blocked then return true end
-	obstacles[#obstacles + 1] = options.hint
+	if restartable then obstacles[#obstacles + 1] = options.hint end
 	return fail("EEXIST", table.concat(obstacles, "\n"))
 end
 
