@@ -14,6 +14,10 @@
 
 #include "ring.h"
 
+/* Linux's user space copy of the header leaves these two out. */
+bool virtqueue_poll(struct virtqueue *vq, unsigned int last_used_idx);
+unsigned int virtqueue_enable_cb_prepare(struct virtqueue *vq);
+
 /* What tools/virtio wants of its user. */
 void *__kmalloc_fake, *__kfree_ignore_start, *__kfree_ignore_end;
 
