@@ -60,6 +60,42 @@ int hv_sim_take_irq(struct hv_hyp *hyp, uint32_t zone, uint32_t *irq, struct hv_
  */
 int hv_sim_fault(struct hv_hyp *hyp, const char *fault, struct hv_err *err);
 
+/*
+ * What runs in the zones of a simulated machine. During begin, interrupt and end the machine is
+ * locked: they may not call it nor wait for anything.
+ */
+struct hv_sim_runner {
+	/* A zone begins to run. What is returned stands for it from then on; NULL: nothing runs in it. */
+	void *(*begin)(void *arg, const struct hv_abi_zone *zone);
+	/* Interrupts wait to be taken. */
+	void (*interrupt)(void *run);
+	/* The zone ended, by whatever way: its CPUs are to stop. The last call for run. */
+	void (*end)(void *run);
+	/* Not locked, by the thread that uses the seam: returns when all runs that ended are really gone. */
+	void (*reap)(void *arg);
+};
+
+/*
+ * runner NULL = nothing runs any more. Zones that run already begin anew in the new runner. Must be
+ * undone, or the machine closed, before arg goes away.
+ */
+int hv_sim_set_runner(struct hv_hyp *hyp, const struct hv_sim_runner *runner, void *arg,
+		      struct hv_err *err);
+
+/*
+ * For runners, any thread. They answer -ENOENT when the run has ended, also when the zone's
+ * id is used again.
+ */
+/* -EAGAIN when no interrupt waits. */
+int hv_sim_run_take_irq(struct hv_hyp *hyp, uint32_t zone, const void *run, uint32_t *irq);
+/* The zone powers itself off, or (crash) stays with is_err set. */
+int hv_sim_run_exit(struct hv_hyp *hyp, uint32_t zone, const void *run, bool crash);
+/* -ENODEV while no service has initialised the bridge. Valid until the machine is closed. */
+int hv_sim_run_bridge(struct hv_hyp *hyp, struct hv_bridge_page **page, int *wakeup_fd);
+/* Page aligned; undone by munmap. Injected faults are not for this one. */
+int hv_sim_run_map(struct hv_hyp *hyp, uint64_t phys, uint64_t size, void **addr,
+		   struct hv_err *err);
+
 /* Reads guest memory back, for tests and the simulated guest. */
 int hv_sim_read(struct hv_hyp *hyp, uint64_t phys, void *bytes, uint64_t size, struct hv_err *err);
 

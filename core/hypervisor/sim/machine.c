@@ -48,13 +48,27 @@ static void zone_begin(struct hv_sim *sim, struct sim_zone *slot, const struct s
 		s->orders[i] = s->orders[--s->n_orders];
 		break;
 	}
+	hv_sim_run_begin(sim, slot);
 }
 
 /* The one place where a zone ends and its CPUs come free. */
 static void zone_end(struct hv_sim *sim, struct sim_zone *zone)
 {
+	hv_sim_run_end(sim, zone);
 	pending_of(sim, zone)->n = 0;
 	memset(zone, 0, sizeof(*zone));
+}
+
+void hv_sim_die(struct hv_sim *sim, struct sim_zone *zone, bool crash)
+{
+	if (!crash) {
+		zone_end(sim, zone);
+		return;
+	}
+	hv_sim_run_end(sim, zone);
+	zone->is_err = 1;
+	zone->doom = SIM_DOOM_NONE;
+	pending_of(sim, zone)->n = 0;
 }
 
 /* Whether anything happened. */
@@ -69,13 +83,7 @@ static bool settle(struct hv_sim *sim)
 		if (!zone->used || zone->doom == SIM_DOOM_NONE || now < zone->doom_at)
 			continue;
 		changed = true;
-		if (zone->doom == SIM_DOOM_DIE) {
-			zone_end(sim, zone);
-			continue;
-		}
-		zone->is_err = 1;
-		zone->doom = SIM_DOOM_NONE;
-		pending_of(sim, zone)->n = 0;
+		hv_sim_die(sim, zone, zone->doom == SIM_DOOM_CRASH);
 	}
 	return changed;
 }
@@ -116,6 +124,7 @@ int hv_sim_panic(struct hv_sim *sim, struct hv_err *err, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(sim->state.panic, sizeof(sim->state.panic), fmt, ap);
 	va_end(ap);
+	hv_sim_run_end_all(sim);
 	if (hv_sim_state_save(sim, &save_err) < 0)
 		hv_log_error("%s", save_err.msg);
 	return hv_err_set(err, EIO, "the real hvisor would panic here: %s", sim->state.panic);
@@ -269,15 +278,27 @@ int hv_sim_drain(struct hv_sim *sim, struct hv_err *err)
 				"assertion allows no more (interrupt %u)",
 				pending->n, __builtin_ctzll(zone->cpus), zone->id, res.irq_id);
 		pending->irqs[pending->n++] = res.irq_id;
+		hv_sim_run_interrupt(sim, zone);
 	}
 	__atomic_store_n(&page->res_front, front, __ATOMIC_RELEASE);
 	return 0;
 }
 
+bool hv_sim_pop_irq(struct hv_sim *sim, const struct sim_zone *zone, uint32_t *irq)
+{
+	struct sim_pending *pending = pending_of(sim, zone);
+
+	if (!pending->n)
+		return false;
+	*irq = pending->irqs[0];
+	pending->n--;
+	memmove(pending->irqs, pending->irqs + 1, pending->n * sizeof(pending->irqs[0]));
+	return true;
+}
+
 int hv_sim_take_irq(struct hv_hyp *hyp, uint32_t id, uint32_t *irq, struct hv_err *err)
 {
 	struct hv_sim *sim = hv_sim_of(hyp);
-	struct sim_pending *pending;
 	struct sim_zone *zone;
 	int rc = 0;
 
@@ -285,19 +306,10 @@ int hv_sim_take_irq(struct hv_hyp *hyp, uint32_t id, uint32_t *irq, struct hv_er
 		return hv_err_set(err, EINVAL, "%s is not simulated", hyp->name);
 	pthread_mutex_lock(&sim->lock);
 	zone = hv_sim_zone(sim, id);
-	if (!zone) {
+	if (!zone)
 		rc = hv_err_set(err, ENOENT, "no zone %u", id);
-		goto out;
-	}
-	pending = pending_of(sim, zone);
-	if (!pending->n) {
+	else if (!hv_sim_pop_irq(sim, zone, irq))
 		rc = hv_err_set(err, EAGAIN, "no interrupt waits for zone %u", id);
-		goto out;
-	}
-	*irq = pending->irqs[0];
-	pending->n--;
-	memmove(pending->irqs, pending->irqs + 1, pending->n * sizeof(pending->irqs[0]));
-out:
 	pthread_mutex_unlock(&sim->lock);
 	return rc;
 }

@@ -83,6 +83,9 @@ struct hv_sim {
 	uint64_t bridge_at;
 	struct hv_bridge_page *bridge;
 	int wakeup_fd;
+	const struct hv_sim_runner *runner; /* changed by the thread that uses the seam only */
+	void *runner_arg;
+	void *runs[HV_MAX_ZONES]; /* beside state.zones */
 };
 
 static inline struct hv_sim *hv_sim_of(struct hv_hyp *hyp)
@@ -102,9 +105,20 @@ int hv_sim_start(struct hv_sim *sim, const void *config, size_t size, struct hv_
 int hv_sim_stop(struct hv_sim *sim, uint32_t id, unsigned int *delay_ms, struct hv_err *err);
 /* NULL when no such zone exists. */
 struct sim_zone *hv_sim_zone(struct hv_sim *sim, uint32_t id);
+/* A zone ends by itself: it is gone, or (crash) stays with is_err set. */
+void hv_sim_die(struct hv_sim *sim, struct sim_zone *zone, bool crash);
+/* Takes the oldest interrupt that waits; false when none does. */
+bool hv_sim_pop_irq(struct hv_sim *sim, const struct sim_zone *zone, uint32_t *irq);
 /* Drains the result ring. */
 int hv_sim_drain(struct hv_sim *sim, struct hv_err *err);
 int64_t hv_sim_now(void);
+
+/* run.c. The first four with the lock held, reap without. */
+void hv_sim_run_begin(struct hv_sim *sim, const struct sim_zone *zone);
+void hv_sim_run_end(struct hv_sim *sim, const struct sim_zone *zone);
+void hv_sim_run_end_all(struct hv_sim *sim);
+void hv_sim_run_interrupt(struct hv_sim *sim, const struct sim_zone *zone);
+void hv_sim_run_reap(struct hv_sim *sim);
 
 /* memory.c */
 int hv_sim_memory_open(struct hv_sim *sim, bool fresh, struct hv_err *err);

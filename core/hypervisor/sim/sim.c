@@ -36,6 +36,7 @@ static int sim_start(struct hv_hyp *hyp, const void *config, size_t size, struct
 	if (rc == 0)
 		rc = hv_sim_start(sim, config, size, err);
 	pthread_mutex_unlock(&sim->lock);
+	hv_sim_run_reap(sim);
 	return rc;
 }
 
@@ -50,6 +51,7 @@ static int sim_stop(struct hv_hyp *hyp, uint32_t id, struct hv_err *err)
 	if (rc == 0)
 		rc = hv_sim_stop(sim, id, &delay_ms, err);
 	pthread_mutex_unlock(&sim->lock);
+	hv_sim_run_reap(sim);
 	if (delay_ms) {
 		struct timespec delay = { delay_ms / 1000, (long)(delay_ms % 1000) * 1000000 };
 
@@ -81,6 +83,7 @@ static int sim_list(struct hv_hyp *hyp, struct hv_wire_zone_info *zones, size_t 
 		n++;
 	}
 	pthread_mutex_unlock(&sim->lock);
+	hv_sim_run_reap(sim);
 	return rc < 0 ? rc : (int)n;
 }
 
@@ -207,6 +210,10 @@ static void sim_close(struct hv_hyp *hyp)
 {
 	struct hv_sim *sim = hv_sim_of(hyp);
 
+	pthread_mutex_lock(&sim->lock);
+	hv_sim_run_end_all(sim);
+	pthread_mutex_unlock(&sim->lock);
+	hv_sim_run_reap(sim);
 	if (sim->bridge)
 		munmap(sim->bridge, sizeof(*sim->bridge));
 	if (sim->wakeup_fd >= 0)

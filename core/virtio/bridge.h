@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef HV_VIRTIO_BRIDGE_H
+#define HV_VIRTIO_BRIDGE_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "virtio/irq.h"
+#include "virtio/service.h"
+
+/*
+ * Private to the service: the bridge thread. It takes register requests off the bridge page,
+ * looks up the device and answers, polls a while for the next one, and sleeps. It does no I/O and
+ * waits for no other thread: a guest's CPU spins for as long as it takes.
+ *
+ * Order. Requests leave the ring as soon as they are seen. Each CPU waits for at most one, so
+ * they are kept by CPU, and the zone served longest ago comes first; kicks, for which no CPU waits,
+ * are gathered per device and passed on once per turn. So however many requests a zone
+ * makes, another zone's wait for one of each zone at most.
+ *
+ * The table of windows is the thread's own and is changed by messages, which are acknowledged.
+ */
+struct hv_bridge;
+
+struct hv_bridge_window {
+	uint32_t zone;
+	uint64_t at, size;
+	struct hv_vdev *dev; /* NULL: answers as an empty virtio slot */
+	struct hv_irq_zone *irqs;
+	uint32_t kicks; /* the thread's own: queues kicked and not yet passed on */
+};
+/* Windows whose device was detached stay for as long as there is room. */
+#define HV_BRIDGE_WINDOWS 64
+
+int hv_bridge_start(struct hv_hyp *hyp, struct hv_irqs *irqs, uint32_t spin_ns,
+		    struct hv_bridge **bridge, struct hv_err *err);
+/* Answers what waits (no device is left by then: zeroes) and joins. */
+void hv_bridge_stop(struct hv_bridge *bridge);
+
+/*
+ * main thread: from when this returns the window is answered by its device, and one that it
+ * replaces (the same zone, overlapping, vacated before) is not touched any more.
+ */
+void hv_bridge_plug(struct hv_bridge *bridge, const struct hv_bridge_window *window);
+/* main thread: its device is not touched any more when this returns. */
+void hv_bridge_vacate(struct hv_bridge *bridge, const struct hv_vdev *dev);
+/* main thread: forgets the windows of a zone. */
+void hv_bridge_forget(struct hv_bridge *bridge, uint32_t zone);
+
+/* Lets a CPU go whose register write was deferred. Any thread. */
+void hv_bridge_release(struct hv_bridge *bridge, unsigned int cpu);
+
+/* Any thread. Fills all but injections. */
+void hv_bridge_stats(struct hv_bridge *bridge, struct hv_service_stats *out);
+
+#endif

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "virtio/irq.h"
+
+#include <string.h>
+
+#include "base/log.h"
+
+/* Of failed hypercalls every so many-th is said. */
+#define SAY_EVERY 1000
+
+void hv_irqs_init(struct hv_irqs *irqs, struct hv_hyp *hyp, struct hv_bridge_page *page)
+{
+	memset(irqs, 0, sizeof(*irqs));
+	irqs->hyp = hyp;
+	irqs->page = page;
+	pthread_mutex_init(&irqs->lock, NULL);
+}
+
+void hv_irqs_destroy(struct hv_irqs *irqs)
+{
+	pthread_mutex_destroy(&irqs->lock);
+}
+
+void hv_irq_add_zone(struct hv_irqs *irqs, struct hv_irq_zone *zone)
+{
+	pthread_mutex_lock(&irqs->lock);
+	zone->next = irqs->zones;
+	irqs->zones = zone;
+	pthread_mutex_unlock(&irqs->lock);
+}
+
+void hv_irq_remove_zone(struct hv_irqs *irqs, struct hv_irq_zone *zone)
+{
+	pthread_mutex_lock(&irqs->lock);
+	for (struct hv_irq_zone **at = &irqs->zones; *at; at = &(*at)->next) {
+		if (*at != zone)
+			continue;
+		*at = zone->next;
+		break;
+	}
+	pthread_mutex_unlock(&irqs->lock);
+}
+
+static struct hv_irq_line *line_of(struct hv_irq_zone *zone, const struct hv_vdev *dev)
+{
+	for (unsigned int i = 0; i < HV_BRIDGE_DEVICES; i++)
+		if (zone->lines[i].dev == dev)
+			return &zone->lines[i];
+	return NULL;
+}
+
+void hv_irq_plug(struct hv_irqs *irqs, struct hv_irq_zone *zone, const struct hv_vdev *dev,
+		 uint32_t irq)
+{
+	pthread_mutex_lock(&irqs->lock);
+	*line_of(zone, NULL) = (struct hv_irq_line){ .dev = dev, .irq = irq };
+	pthread_mutex_unlock(&irqs->lock);
+}
+
+/* Callers hold the lock. */
+static void disarm(struct hv_irq_zone *zone, struct hv_irq_line *line)
+{
+	if (line->injected && !zone->held)
+		zone->unproven--;
+	line->injected = false;
+}
+
+void hv_irq_unplug(struct hv_irqs *irqs, struct hv_irq_zone *zone, const struct hv_vdev *dev)
+{
+	struct hv_irq_line *line;
+
+	pthread_mutex_lock(&irqs->lock);
+	line = line_of(zone, dev);
+	if (line) {
+		disarm(zone, line);
+		*line = (struct hv_irq_line){ 0 };
+	}
+	pthread_mutex_unlock(&irqs->lock);
+}
+
+static bool push(struct hv_bridge_page *page, uint32_t zone, uint32_t irq)
+{
+	uint32_t rear = page->res_rear;
+	uint32_t next = (rear + 1) % HV_BRIDGE_SLOTS;
+
+	if (next == __atomic_load_n(&page->res_front, __ATOMIC_ACQUIRE))
+		return false;
+	page->res[rear] = (struct hv_bridge_res){ .target_zone = zone, .irq_id = irq };
+	__atomic_store_n(&page->res_rear, next, __ATOMIC_RELEASE);
+	return true;
+}
+
+/* Puts what is wanted and may go into the ring; whether it put anything. Callers hold the lock. */
+static bool fill(struct hv_irqs *irqs)
+{
+	bool any = false;
+
+	for (struct hv_irq_zone *zone = irqs->zones; zone; zone = zone->next) {
+		for (unsigned int i = 0; i < HV_BRIDGE_DEVICES; i++) {
+			struct hv_irq_line *line = &zone->lines[i];
+
+			if (!line->wanted || line->injected || zone->unproven >= HV_IRQ_MAX)
+				continue;
+			if (!push(irqs->page, zone->id, line->irq))
+				return any;
+			line->wanted = false;
+			line->injected = true;
+			zone->unproven++;
+			any = true;
+		}
+	}
+	return any;
+}
+
+static void say_failure(struct hv_irqs *irqs, const struct hv_err *err)
+{
+	if (irqs->failures++ % SAY_EVERY == 0)
+		hv_log_error("%s; the guests' interrupts wait (attempt %llu)", err->msg,
+			     (unsigned long long)irqs->failures);
+}
+
+/*
+ * Callers hold the lock, which is given up during the hypercall. Who comes meanwhile leaves
+ * its entries to the one that is there: one hypercall for all of them, and nobody waits.
+ */
+static void deliver(struct hv_irqs *irqs)
+{
+	bool pushed = fill(irqs);
+
+	if (!pushed && !irqs->undelivered)
+		return;
+	if (irqs->injecting) {
+		irqs->again = true;
+		return;
+	}
+	irqs->injecting = true;
+	do {
+		struct hv_err err = { 0 };
+		int rc;
+
+		irqs->again = false;
+		pthread_mutex_unlock(&irqs->lock);
+		rc = hv_hyp_inject(irqs->hyp, &err);
+		atomic_fetch_add_explicit(&irqs->injections, 1, memory_order_relaxed);
+		pthread_mutex_lock(&irqs->lock);
+		irqs->undelivered = rc < 0;
+		if (rc < 0) {
+			say_failure(irqs, &err);
+			break;
+		}
+	} while (fill(irqs) || irqs->again);
+	irqs->injecting = false;
+}
+
+void hv_irq_raise(struct hv_irqs *irqs, struct hv_irq_zone *zone, uint32_t irq)
+{
+	pthread_mutex_lock(&irqs->lock);
+	for (unsigned int i = 0; i < HV_BRIDGE_DEVICES; i++) {
+		struct hv_irq_line *line = &zone->lines[i];
+
+		if (!line->dev || line->irq != irq)
+			continue;
+		/* An injected line that the guest has yet to acknowledge is looked at again then.
+		 */
+		line->wanted = !line->injected;
+		break;
+	}
+	deliver(irqs);
+	pthread_mutex_unlock(&irqs->lock);
+}
+
+void hv_irq_settle(struct hv_irqs *irqs, struct hv_irq_zone *zone, const struct hv_vdev *dev,
+		   bool acked)
+{
+	struct hv_irq_line *line;
+	bool asserted;
+
+	pthread_mutex_lock(&irqs->lock);
+	line = line_of(zone, dev);
+	if (line) {
+		/*
+		 * Read under the lock: a cause set later finds the line as it is left here, one set
+		 * before is seen here.
+		 */
+		asserted = atomic_load(&dev->interrupt_status) != 0;
+		if (acked || !asserted)
+			disarm(zone, line);
+		line->wanted = asserted && !line->injected;
+		deliver(irqs);
+	}
+	pthread_mutex_unlock(&irqs->lock);
+}
+
+void hv_irq_hold(struct hv_irqs *irqs, struct hv_irq_zone *zone, unsigned int cpu, bool hold)
+{
+	uint32_t bit = UINT32_C(1) << cpu;
+
+	pthread_mutex_lock(&irqs->lock);
+	if (hold) {
+		zone->held |= bit;
+	} else if (zone->held & bit) {
+		zone->held &= ~bit;
+		if (!zone->held) {
+			zone->unproven = 0;
+			for (unsigned int i = 0; i < HV_BRIDGE_DEVICES; i++)
+				zone->unproven += zone->lines[i].injected;
+		}
+		deliver(irqs);
+	}
+	pthread_mutex_unlock(&irqs->lock);
+}
+
+void hv_irq_retry(struct hv_irqs *irqs)
+{
+	pthread_mutex_lock(&irqs->lock);
+	if (irqs->undelivered)
+		deliver(irqs);
+	pthread_mutex_unlock(&irqs->lock);
+}
