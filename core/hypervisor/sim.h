@@ -65,13 +65,13 @@ int hv_sim_fault(struct hv_hyp *hyp, const char *fault, struct hv_err *err);
  * locked: they may not call it nor wait for anything.
  */
 struct hv_sim_runner {
-	/* A zone begins to run. What is returned stands for it from then on; NULL: nothing runs in it. */
+	/* A zone begins to run. What is returned stands for it; NULL: nothing runs in it. */
 	void *(*begin)(void *arg, const struct hv_abi_zone *zone);
 	/* Interrupts wait to be taken. */
 	void (*interrupt)(void *run);
 	/* The zone ended, by whatever way: its CPUs are to stop. The last call for run. */
 	void (*end)(void *run);
-	/* Not locked, by the thread that uses the seam: returns when all runs that ended are really gone. */
+	/* Not locked, by the thread that uses the seam: waits until all that ended is gone. */
 	void (*reap)(void *arg);
 };
 

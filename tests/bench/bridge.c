@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,6 +74,22 @@ static void line(const char *what, const char *value, const char *goal)
 {
 	printf("%-58s %12s   goal %s\n", what, value, goal);
 	fflush(stdout);
+}
+
+/* A zone's CPU is never one of zone0's: the service gets one, the guest another. */
+static void use_cpu(int i)
+{
+	static cpu_set_t all;
+	cpu_set_t one;
+
+	if (!CPU_COUNT(&all))
+		sched_getaffinity(0, sizeof(all), &all);
+	CPU_ZERO(&one);
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &all) && i-- == 0)
+			CPU_SET(cpu, &one);
+	if (CPU_COUNT(&one))
+		sched_setaffinity(0, sizeof(one), &one);
 }
 
 static void start_zone(unsigned int id)
@@ -203,7 +220,9 @@ static void cold(void)
 	pthread_t thread;
 
 	raw_fd = eventfd(0, EFD_CLOEXEC);
+	use_cpu(0);
 	pthread_create(&thread, NULL, raw_answer, NULL);
+	use_cpu(1);
 	/* What the service uses of the CPU by itself in such a pause. */
 	idle_cpu = others_cpu();
 	rest(1000);
@@ -336,7 +355,9 @@ static void fair(void)
 
 int main(void)
 {
+	use_cpu(0);
 	start();
+	use_cpu(1);
 	warm();
 	cold();
 	idle();
