@@ -3,13 +3,13 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <time.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/size.h"
+#include "base/now.h"
 #include "hypervisor/ops.h"
 
 static_assert(sizeof(((struct hv_zone_info *)0)->name) ==
@@ -265,23 +265,15 @@ int hv_hyp_zone_start(struct hv_hyp *hyp, const struct hv_abi_zone *zone, struct
 }
 
 /* An ordinary shutdown takes 30 ms; for a CPU that does not stop hvisor waits 5 s. */
-#define STUCK_MS 2000
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
+#define STUCK_NS (2 * UINT64_C(1000000000))
 
 int hv_hyp_zone_stop(struct hv_hyp *hyp, uint32_t id, struct hv_err *err)
 {
 	struct hv_err detail = { 0 };
-	int64_t began = now_ms(), took;
+	uint64_t began = hv_now(), took;
 	int rc = hyp->ops->stop(hyp, id, &detail);
 
-	took = now_ms() - began;
+	took = hv_now() - began;
 
 	if (rc < 0)
 		return hv_hyp_fail(hyp, HV_OP_STOP, rc, &detail, err, "zone shutdown (id %u)", id);
@@ -295,12 +287,12 @@ int hv_hyp_zone_stop(struct hv_hyp *hyp, uint32_t id, struct hv_err *err)
 		return hv_err_set(err, EBUSY,
 				  "zone shutdown (id %u): %s took it, but the zone did not go away",
 				  id, hyp->speaker);
-	if (took >= STUCK_MS)
+	if (took >= STUCK_NS)
 		return hv_err_set(err, ETIMEDOUT,
-				  "zone shutdown (id %u): the zone is gone, but that took %" PRId64
+				  "zone shutdown (id %u): the zone is gone, but that took %" PRIu64
 				  " ms: a CPU of it did not stop, and starting a zone on it fails with "
 				  "EBUSY until the board is reset",
-				  id, took);
+				  id, took / 1000000);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 #include <sys/signalfd.h>
 
 #include "base/err.h"
+#include "base/now.h"
 
 /*
  * The event loop of one thread, its owner: descriptors, timers, signals, and
@@ -30,9 +31,6 @@ int hv_loop_new(struct hv_loop **loop, struct hv_err *err);
  * Nobody may post any more. Not from a callback.
  */
 void hv_loop_free(struct hv_loop *loop);
-
-/* CLOCK_MONOTONIC in ns: the clock of all deadlines here. Any thread. */
-uint64_t hv_loop_now(void);
 
 /*
  * One round: waits up to timeout ns (0 = look only, negative = without limit) and calls

@@ -7,14 +7,6 @@
 
 #include "loop/loop_priv.h"
 
-uint64_t hv_loop_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 int hv_timers_init(struct hv_timers *t, struct hv_err *err)
 {
 	t->fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -154,7 +146,7 @@ int hv_timers_run(struct hv_timers *t)
 
 	if (!t->n)
 		return 0;
-	now = hv_loop_now();
+	now = hv_now();
 	while (t->n && t->heap[1]->timer.at <= now) {
 		struct hv_source *src = t->heap[1];
 

@@ -17,14 +17,6 @@
 #define SPIN_MIN 2000	 /* below this polling is not worth its system calls */
 #define SPIN_LOOKS 32	 /* looks at the rings between two looks at the clock */
 
-uint64_t hv_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 static void ring(struct hv_worker *w)
 {
 	uint64_t one = 1;

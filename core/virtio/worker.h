@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/now.h"
 
 /*
  * An I/O thread of a device. It works while there is work, polls for a bounded
@@ -69,8 +70,5 @@ void hv_worker_end(struct hv_worker *w);
 /* Any thread; never blocks. */
 void hv_worker_kick(struct hv_worker *w, unsigned int queue);
 void hv_worker_post(struct hv_worker *w, uint32_t messages);
-
-/* CLOCK_MONOTONIC in ns (vDSO). */
-uint64_t hv_now(void);
 
 #endif
