@@ -2,9 +2,16 @@
 #ifndef HV_ABI_BRIDGE_H
 #define HV_ABI_BRIDGE_H
 
+/* kmod is compiled with this file, too. */
+#ifdef __KERNEL__
+#include <linux/build_bug.h>
+#include <linux/stddef.h>
+#include <linux/types.h>
+#else
 #include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
+#endif
 
 #define HV_BRIDGE_SLOTS 32 /* ring entries; 31 are usable, full when rear + 1 == front */
 #define HV_BRIDGE_CPUS 32
