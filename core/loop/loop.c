@@ -74,7 +74,8 @@ void hv_source_remove(struct hv_source *src)
 		return;
 	loop = src->loop;
 	src->dead = true;
-	loop->graves = true;
+	src->next_grave = loop->graves;
+	loop->graves = src;
 	switch (src->kind) {
 	case HV_SOURCE_FD:
 		if (src->fd.events)
@@ -92,21 +93,16 @@ void hv_source_remove(struct hv_source *src)
 /* Events of this round may still point at dead sources; afterwards nothing does. */
 static void bury(struct hv_loop *loop)
 {
-	struct hv_source *src, *next;
+	struct hv_source *src;
 
-	if (!loop->graves)
-		return;
-	loop->graves = false;
-	for (src = loop->sources; src; src = next) {
-		next = src->next;
-		if (!src->dead)
-			continue;
+	while ((src = loop->graves)) {
+		loop->graves = src->next_grave;
 		if (src->prev)
-			src->prev->next = next;
+			src->prev->next = src->next;
 		else
-			loop->sources = next;
-		if (next)
-			next->prev = src->prev;
+			loop->sources = src->next;
+		if (src->next)
+			src->next->prev = src->prev;
 		free(src);
 	}
 }
@@ -322,18 +318,22 @@ static int wait_ms(int64_t timeout)
 int hv_loop_run_once(struct hv_loop *loop, int64_t timeout, struct hv_err *err)
 {
 	struct epoll_event events[HV_LOOP_EVENTS];
+	bool deferred;
 	int n, ran;
 
 	if (loop->running)
 		return hv_err_set(err, EBUSY, "the event loop runs already");
 	bury(loop);
 	hv_timers_arm(&loop->timers);
-	n = epoll_wait(loop->epoll, events, HV_LOOP_EVENTS, wait_ms(timeout));
+	deferred = loop->posts.later;
+	n = epoll_wait(loop->epoll, events, HV_LOOP_EVENTS, deferred ? 0 : wait_ms(timeout));
 	if (n < 0)
 		return errno == EINTR ? hv_err_set(err, EINTR, "interrupted")
 				      : hv_err_sys(err, errno, "cannot wait for events");
 	loop->running = true;
 	ran = hv_timers_run(&loop->timers);
+	if (deferred)
+		ran += hv_posts_run_later(&loop->posts, loop);
 	for (int i = 0; i < n; i++)
 		ran += dispatch(loop, &events[i]);
 	loop->running = false;
@@ -354,12 +354,22 @@ int hv_loop_run(struct hv_loop *loop, struct hv_err *err)
 	return 0;
 }
 
-void hv_loop_stop(struct hv_loop *loop)
+void hv_loop_wake(struct hv_loop *loop)
 {
 	int saved = errno;
 	uint64_t one = 1;
 
-	atomic_store(&loop->stop, true);
 	(void)!write(loop->posts.fd, &one, sizeof(one));
 	errno = saved;
+}
+
+void hv_loop_stop(struct hv_loop *loop)
+{
+	atomic_store(&loop->stop, true);
+	hv_loop_wake(loop);
+}
+
+bool hv_loop_stopped(const struct hv_loop *loop)
+{
+	return atomic_load(&loop->stop);
 }

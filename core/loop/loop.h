@@ -42,6 +42,11 @@ int hv_loop_run_once(struct hv_loop *loop, int64_t timeout, struct hv_err *err);
 int hv_loop_run(struct hv_loop *loop, struct hv_err *err);
 /* Any thread, signal handlers too. */
 void hv_loop_stop(struct hv_loop *loop);
+/* Stopped, and no run has heard of it yet: for who calls run_once. */
+bool hv_loop_stopped(const struct hv_loop *loop);
+/* The round that waits now, or else the next one, comes back at once. Any thread, signal handlers
+ * too. */
+void hv_loop_wake(struct hv_loop *loop);
 
 /*
  * Descriptors. events: EPOLLIN, EPOLLOUT …; EPOLLERR and EPOLLHUP are always reported, and again in
@@ -95,6 +100,9 @@ struct hv_post {
 	_Atomic bool queued;
 };
 bool hv_loop_post(struct hv_loop *loop, struct hv_post *post);
+/* The owner's own work for the next round, which does not wait then: as hv_loop_post, without a
+ * system call. */
+bool hv_loop_defer(struct hv_loop *loop, struct hv_post *post);
 /* The node may be freed afterwards. Nobody may be posting it any more. */
 void hv_loop_unpost(struct hv_loop *loop, struct hv_post *post);
 

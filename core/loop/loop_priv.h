@@ -18,6 +18,7 @@ struct hv_source {
 	struct hv_source *prev, *next;
 	enum hv_source_kind kind;
 	bool dead; /* removed; freed when the round is over */
+	struct hv_source *next_grave;
 	void *arg;
 	union {
 		struct {
@@ -61,13 +62,14 @@ struct hv_posts {
 	int fd;				 /* eventfd: the stack is no longer empty */
 	_Atomic(struct hv_post *) stack; /* newest first; any thread pushes */
 	struct hv_post *batch;		 /* oldest first; this round's */
-	struct hv_post *later;		 /* taken off the stack too early: the next round's */
-	_Atomic size_t sent;		 /* bytes of copies that wait */
+	struct hv_post *later; /* deferred, or taken off the stack too early: the next round's */
+	_Atomic size_t sent;   /* bytes of copies that wait */
 };
 
 int hv_posts_init(struct hv_posts *p, struct hv_err *err);
 void hv_posts_destroy(struct hv_posts *p);
 int hv_posts_run(struct hv_posts *p, struct hv_loop *loop);
+int hv_posts_run_later(struct hv_posts *p, struct hv_loop *loop);
 
 #define HV_LOOP_EVENTS 64
 
@@ -76,7 +78,7 @@ struct hv_loop {
 	bool running;
 	_Atomic bool stop;
 	struct hv_source *sources;
-	bool graves; /* some are dead */
+	struct hv_source *graves; /* the dead ones */
 
 	struct hv_timers timers;
 	struct hv_posts posts;

@@ -65,13 +65,19 @@ static void append(struct hv_post **list, struct hv_post *more)
 	*list = more;
 }
 
-int hv_posts_run(struct hv_posts *p, struct hv_loop *loop)
+bool hv_loop_defer(struct hv_loop *loop, struct hv_post *post)
+{
+	if (atomic_exchange(&post->queued, true))
+		return false;
+	post->next = NULL;
+	append(&loop->posts.later, post);
+	return true;
+}
+
+static int run_batch(struct hv_posts *p, struct hv_loop *loop)
 {
 	int ran = 0;
 
-	append(&p->batch, p->later);
-	p->later = NULL;
-	append(&p->batch, grab(p));
 	while (p->batch) {
 		struct hv_post *post = p->batch;
 
@@ -82,6 +88,21 @@ int hv_posts_run(struct hv_posts *p, struct hv_loop *loop)
 		ran++;
 	}
 	return ran;
+}
+
+int hv_posts_run_later(struct hv_posts *p, struct hv_loop *loop)
+{
+	append(&p->batch, p->later);
+	p->later = NULL;
+	return run_batch(p, loop);
+}
+
+int hv_posts_run(struct hv_posts *p, struct hv_loop *loop)
+{
+	append(&p->batch, p->later);
+	p->later = NULL;
+	append(&p->batch, grab(p));
+	return run_batch(p, loop);
 }
 
 static bool unlink_from(struct hv_post **list, const struct hv_post *post)

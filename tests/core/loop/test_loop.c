@@ -315,6 +315,29 @@ static void test_interrupted(void **state)
 	hv_loop_free(loop);
 }
 
+static struct hv_loop *woken;
+
+static void wake(int signo)
+{
+	(void)signo;
+	hv_loop_wake(woken);
+}
+
+/* A handler that ran before the wait ends it all the same, and once. */
+static void test_wake(void **state)
+{
+	struct sigaction act = { .sa_handler = wake };
+
+	(void)state;
+	woken = loop_new();
+	sigaction(SIGUSR2, &act, NULL);
+	raise(SIGUSR2);
+	raise(SIGUSR2);
+	assert_int_equal(hv_loop_run_once(woken, -1, NULL), 0);
+	signal(SIGUSR2, SIG_DFL);
+	hv_loop_free(woken);
+}
+
 static void nested(struct hv_source *src, uint64_t times, void *arg)
 {
 	(void)times;
@@ -354,6 +377,7 @@ int main(void)
 		cmocka_unit_test(test_fair),
 		cmocka_unit_test(test_signals),
 		cmocka_unit_test(test_interrupted),
+		cmocka_unit_test(test_wake),
 		cmocka_unit_test(test_run_and_stop),
 	};
 

@@ -111,6 +111,45 @@ static void test_from_callbacks(void **state)
 	hv_loop_free(loop);
 }
 
+static void defer_again(struct hv_loop *loop, struct hv_post *post)
+{
+	++*(unsigned int *)post->arg;
+	hv_loop_defer(loop, post);
+}
+
+/* Deferred work keeps the next round from waiting, and comes once in a round. */
+static void test_defer(void **state)
+{
+	struct hv_loop *loop = loop_new();
+	unsigned int n[3] = { 0 };
+	struct hv_post again = { .fn = defer_again, .arg = &n[0] };
+	struct hv_post once = { .fn = count, .arg = &n[1] };
+	struct hv_post posted = { .fn = count, .arg = &n[2] };
+
+	(void)state;
+	assert_true(hv_loop_defer(loop, &again));
+	assert_false(hv_loop_defer(loop, &again));
+	assert_true(hv_loop_defer(loop, &once));
+	assert_int_equal(hv_loop_run_once(loop, -1, NULL), 2);
+	assert_int_equal(n[0], 1);
+	assert_int_equal(n[1], 1);
+	for (unsigned int i = 2; i < 5; i++) {
+		assert_int_equal(hv_loop_run_once(loop, -1, NULL), 1);
+		assert_int_equal(n[0], i);
+	}
+	/* Others come all the same. */
+	hv_loop_post(loop, &posted);
+	while (!n[2])
+		assert_true(hv_loop_run_once(loop, -1, NULL) > 0);
+	hv_loop_unpost(loop, &again);
+	hv_loop_defer(loop, &once);
+	hv_loop_unpost(loop, &once);
+	assert_int_equal(hv_loop_run_once(loop, 0, NULL), 0);
+	assert_true(hv_loop_defer(loop, &once));
+	hv_loop_free(loop);
+	assert_int_equal(n[1], 1);
+}
+
 static char letters[64];
 
 static void read_letter(struct hv_loop *loop, const void *data, size_t size)
@@ -226,7 +265,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_coalesces),      cmocka_unit_test(test_unpost),
 		cmocka_unit_test(test_from_callbacks), cmocka_unit_test(test_send),
-		cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_threads),	       cmocka_unit_test(test_defer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
