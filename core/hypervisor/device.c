@@ -347,6 +347,15 @@ static int device_clear_irq(struct hv_hyp *hyp, uint32_t zone, uint32_t irq, str
 	return rc < 0 ? rc : 0;
 }
 
+static int device_resource(struct hv_hyp *hyp, unsigned long request, void *args,
+			   struct hv_err *err)
+{
+	int rc = call(device_of(hyp), request, (unsigned long)args);
+
+	(void)err;
+	return rc < 0 ? rc : 0;
+}
+
 static void device_close(struct hv_hyp *hyp)
 {
 	struct device *dev = device_of(hyp);
@@ -375,6 +384,7 @@ static const struct hv_hyp_ops device_ops = {
 	.wakeup_fd = device_wakeup_fd,
 	.inject = device_inject,
 	.clear_irq = device_clear_irq,
+	.resource = device_resource,
 };
 
 static int cannot_open(const char *path, int code, struct hv_err *err)

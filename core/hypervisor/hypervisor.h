@@ -107,4 +107,16 @@ int hv_hyp_inject(struct hv_hyp *hyp, struct hv_err *err);
  */
 int hv_hyp_clear_irq(struct hv_hyp *hyp, uint32_t zone, uint32_t irq, struct hv_err *err);
 
+/*
+ * Clocks, resets and power domains that zone0 lends, as the kernel module's ioctls have them
+ * (abi/resource.h; data_len is filled in here). What the module leaves unwritten stays as it was.
+ * -ENOTTY or -EINVAL: the kernel module may lack the call. Any thread.
+ */
+struct hv_ioc_clock;
+struct hv_ioc_reset;
+struct hv_ioc_power;
+int hv_hyp_clock(struct hv_hyp *hyp, struct hv_ioc_clock *args, struct hv_err *err);
+int hv_hyp_reset(struct hv_hyp *hyp, struct hv_ioc_reset *args, struct hv_err *err);
+int hv_hyp_power(struct hv_hyp *hyp, struct hv_ioc_power *args, struct hv_err *err);
+
 #endif

@@ -57,6 +57,8 @@ struct hv_hyp_ops {
 	int (*inject)(struct hv_hyp *hyp, struct hv_err *err);
 	/* Optional: where interrupt lines clear themselves. */
 	int (*clear_irq)(struct hv_hyp *hyp, uint32_t zone, uint32_t irq, struct hv_err *err);
+	/* request: HV_IOC_CLOCK, HV_IOC_RESET or HV_IOC_POWER, with its struct. Any thread. */
+	int (*resource)(struct hv_hyp *hyp, unsigned long request, void *args, struct hv_err *err);
 };
 
 struct hv_hyp {

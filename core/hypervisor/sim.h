@@ -96,6 +96,26 @@ int hv_sim_run_bridge(struct hv_hyp *hyp, struct hv_bridge_page **page, int *wak
 int hv_sim_run_map(struct hv_hyp *hyp, uint64_t phys, uint64_t size, void **addr,
 		   struct hv_err *err);
 
+/*
+ * The clocks, resets and power domains of the simulated machine, a line each ("#" begins a
+ * comment), parents first:
+ *   clock osc 24000000                      an oscillator
+ *   clock pll parent=osc mul=10..60 gate    times 10 to 60, can be set; can be switched off
+ *   clock uart0 parent=pll div=12 lent for=9000000.serial:baud
+ *   reset uart0                             resets and power domains are always lent
+ *   power gpu
+ * What is lent has an id: its place among those of its kind. "for" is who uses it in zone0:
+ * device and connection, who has it switched on, too. Replaces what there was; nothing of it is kept
+ * in state_dir.
+ */
+struct hv_buf;
+int hv_sim_set_clocks(struct hv_hyp *hyp, const char *description, struct hv_err *err);
+/* As Linux shows them in /sys/kernel/debug/clk/clk_summary. */
+int hv_sim_clk_summary(struct hv_hyp *hyp, struct hv_buf *out, struct hv_err *err);
+/* A lent reset line, and how many have a power domain on. -ENOENT: no such id. */
+int hv_sim_reset_state(struct hv_hyp *hyp, uint32_t id, bool *asserted, uint32_t *pulses);
+int hv_sim_power_users(struct hv_hyp *hyp, uint32_t id, uint32_t *users);
+
 /* Reads guest memory back, for tests and the simulated guest. */
 int hv_sim_read(struct hv_hyp *hyp, uint64_t phys, void *bytes, uint64_t size, struct hv_err *err);
 

@@ -86,6 +86,7 @@ struct hv_sim {
 	const struct hv_sim_runner *runner; /* changed by the thread that uses the seam only */
 	void *runner_arg;
 	void *runs[HV_MAX_ZONES]; /* beside state.zones */
+	struct sim_clocks *clocks;
 };
 
 static inline struct hv_sim *hv_sim_of(struct hv_hyp *hyp)
@@ -119,6 +120,11 @@ void hv_sim_run_end(struct hv_sim *sim, const struct sim_zone *zone);
 void hv_sim_run_end_all(struct hv_sim *sim);
 void hv_sim_run_interrupt(struct hv_sim *sim, const struct sim_zone *zone);
 void hv_sim_run_reap(struct hv_sim *sim);
+
+/* clocks.c */
+int hv_sim_clocks_open(struct hv_sim *sim, struct hv_err *err);
+void hv_sim_clocks_close(struct hv_sim *sim);
+int hv_sim_resource(struct hv_hyp *hyp, unsigned long request, void *args, struct hv_err *err);
 
 /* memory.c */
 int hv_sim_memory_open(struct hv_sim *sim, bool fresh, struct hv_err *err);

@@ -221,6 +221,7 @@ static void sim_close(struct hv_hyp *hyp)
 	if (sim->mem_fd >= 0)
 		close(sim->mem_fd);
 	hv_sim_state_close(sim);
+	hv_sim_clocks_close(sim);
 	pthread_mutex_destroy(&sim->lock);
 	free(sim);
 }
@@ -237,6 +238,7 @@ static const struct hv_hyp_ops sim_ops = {
 	.bridge = sim_bridge,
 	.wakeup_fd = sim_wakeup_fd,
 	.inject = sim_inject,
+	.resource = hv_sim_resource,
 };
 
 bool hv_hyp_is_sim(const struct hv_hyp *hyp)
@@ -433,6 +435,8 @@ int hv_hyp_open_sim(const struct hv_sim_opts *opts, struct hv_hyp **hyp, struct 
 		goto fail;
 	sim->hyp.arch = (enum hv_arch)sim->state.arch;
 	rc = hv_sim_memory_open(sim, rc == 1, err);
+	if (rc == 0)
+		rc = hv_sim_clocks_open(sim, err);
 	if (rc == 0)
 		rc = hv_sim_state_save(sim, err);
 	if (rc < 0)

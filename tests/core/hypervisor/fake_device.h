@@ -34,6 +34,7 @@ static struct {
 	int truncate_fd;	 /* cut before the next image is copied */
 	off_t truncate_to;
 	int unmappable_fd;
+	long (*resource)(unsigned long request, void *args); /* NULL = it lends nothing */
 	/* What happened. */
 	int fd, scratch;
 	unsigned int calls[64];
@@ -202,6 +203,8 @@ static long fake_ioctl(unsigned long request, unsigned long arg)
 	case HV_IOC_LOAD_IMAGE:
 		return fake_load((void *)arg);
 	default:
+		if (fake.resource && nr >= 32 && nr <= 34)
+			return fake.resource(request, (void *)arg);
 		return -fake.unknown;
 	}
 }
@@ -220,7 +223,7 @@ int ioctl(int fd, unsigned long request, ...)
 }
 
 /* hvisor raises the wake-up interrupt. */
-static void fake_wake(void)
+static inline void fake_wake(void)
 {
 	uint64_t one = 1;
 

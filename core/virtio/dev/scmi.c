@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "virtio/dev/scmi.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <linux/virtio_ids.h>
+#include <linux/virtio_scmi.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "virtio/dev/scmi_priv.h"
+
+#define QUEUE_SIZE 64
+#define TURN_MESSAGES 32
+#define HEAD 4 /* the header of a message */
+
+/* Reads a request and writes its answer; returns the bytes written. */
+static uint32_t answer(struct scmi *scmi, const struct hv_chain *chain)
+{
+	const struct iovec *in = chain->iov + chain->n_out;
+	uint8_t request[HEAD + SCMI_PAYLOAD], reply[HEAD + 4 + SCMI_PAYLOAD];
+	size_t len = hv_iov_read(chain->iov, chain->n_out, 0, request, sizeof(request));
+	enum scmi_status status = SCMI_PROTOCOL_ERROR;
+	struct scmi_msg msg = { 0 };
+	uint32_t header = 0;
+	int32_t wire;
+
+	if (len >= HEAD) {
+		memcpy(&header, request, HEAD);
+		header = le32toh(header);
+	}
+	msg.room = chain->in_len > HEAD + 4 ? chain->in_len - (HEAD + 4) : 0;
+	if (msg.room > SCMI_PAYLOAD)
+		msg.room = SCMI_PAYLOAD;
+	if (len >= HEAD && chain->out_len <= sizeof(request)) {
+		msg.params = request + HEAD;
+		msg.params_len = len - HEAD;
+		status = scmi_run(scmi, header, &msg);
+	}
+	if (status)
+		hv_stat_add(&scmi->dev->stats.errors, 1);
+	header = htole32(header);
+	wire = (int32_t)htole32((uint32_t)status);
+	memcpy(reply, &header, HEAD);
+	memcpy(reply + HEAD, &wire, 4);
+	memcpy(reply + HEAD + 4, msg.out, msg.out_len);
+	len = HEAD + 4 + msg.out_len;
+	if (len > chain->in_len)
+		hv_vdev_warn(scmi->dev,
+			     "the guest's buffer of %zu bytes is too small for the answer of %zu "
+			     "to SCMI message 0x%x of protocol 0x%x",
+			     chain->in_len, len, SCMI_HDR_ID(le32toh(header)),
+			     SCMI_HDR_PROTOCOL(le32toh(header)));
+	return (uint32_t)hv_iov_write(in, chain->n_in, 0, reply, len);
+}
+
+static int scmi_work(struct hv_vdev *dev, struct hv_worker *w)
+{
+	struct hv_vq *vq = &dev->queues[VIRTIO_SCMI_VQ_TX];
+	struct scmi *scmi = dev->state;
+	struct hv_chain chain;
+	int done = 0;
+
+	w->wake_at = 0;
+	vq->quiet = false;
+	while (done < TURN_MESSAGES && hv_queue_pop(&vq->ring, &chain) > 0) {
+		uint32_t written;
+
+		w->wake_at = hv_limit_take(&dev->limit, 1, chain.out_len + chain.in_len, hv_now());
+		if (w->wake_at) {
+			hv_queue_unpop(&vq->ring);
+			vq->quiet = true;
+			break;
+		}
+		written = answer(scmi, &chain);
+		hv_queue_push(&vq->ring, chain.head, written);
+		hv_stat_add(&dev->stats.requests, 1);
+		hv_stat_add(&dev->stats.write_bytes, chain.out_len);
+		hv_stat_add(&dev->stats.read_bytes, written);
+		done++;
+	}
+	hv_vq_flush(vq);
+	return done;
+}
+
+static int scmi_start(struct hv_vdev *dev, struct hv_worker *w, struct hv_err *err)
+{
+	struct scmi *scmi = dev->state;
+
+	(void)w;
+	(void)err;
+	/* There are no notifications: buffers for them wait for ever. */
+	dev->queues[VIRTIO_SCMI_VQ_RX].quiet = true;
+	for (unsigned int i = 0; i < SCMI_PROTOCOLS; i++)
+		scmi->version[i] = scmi_protocols[i]->version;
+	return 0;
+}
+
+/* The driver that switched it on is gone. */
+static void scmi_stop(struct hv_vdev *dev, struct hv_worker *w)
+{
+	struct scmi *scmi = dev->state;
+
+	(void)w;
+	hv_clock_agent_release(scmi->agent);
+}
+
+static void scmi_destroy(struct hv_vdev *dev)
+{
+	struct scmi *scmi = dev->state;
+
+	if (!scmi)
+		return;
+	hv_clock_agent_free(scmi->agent);
+	hv_clock_host_put(scmi->host);
+	free(scmi);
+	dev->state = NULL;
+}
+
+static const struct hv_vdev_ops scmi_ops = {
+	.type = "scmi",
+	.device_id = VIRTIO_ID_SCMI,
+	.start = scmi_start,
+	.work = scmi_work,
+	.stop = scmi_stop,
+	.destroy = scmi_destroy,
+};
+
+/* ---- who may use what */
+
+static int allow(struct scmi *scmi, enum hv_lent kind, int64_t id, struct hv_err *err)
+{
+	struct scmi_lent *lent = &scmi->lent[kind];
+	char name[HV_LENT_NAME];
+	int rc;
+
+	if (id < 0 || id >= HV_LENT_IDS)
+		return hv_err_set(err, EINVAL, "%s %" PRId64 ": ids are 0 to %d",
+				  hv_lent_name(kind), id, HV_LENT_IDS - 1);
+	rc = hv_clock_host_name(scmi->host, kind, (uint32_t)id, name, err);
+	if (rc < 0)
+		return rc;
+	lent->allowed[id / 64] |= UINT64_C(1) << (id % 64);
+	if (lent->n <= id)
+		lent->n = (uint32_t)id + 1;
+	return 0;
+}
+
+static int allow_all(struct scmi *scmi, enum hv_lent kind, struct hv_err *err)
+{
+	uint32_t n;
+	int rc = hv_clock_host_count(scmi->host, kind, &n, err);
+
+	if (rc == 0 && !n)
+		return hv_err_set(err, ENOENT,
+				  "all %ss: zone0 lends none (its tree's /hvisor_virtio_device "
+				  "lists them), or its kernel module cannot say how many: give "
+				  "the ids",
+				  hv_lent_name(kind));
+	for (uint32_t i = 0; rc >= 0 && i < n; i++) {
+		rc = allow(scmi, kind, i, err);
+		if (rc == -ENOENT)
+			rc = 0;
+	}
+	return rc;
+}
+
+static int allow_list(struct scmi *scmi, enum hv_lent kind, const struct hv_scmi_allow *list,
+		      struct hv_err *err)
+{
+	uint32_t id;
+	int rc = 0;
+
+	if (list->all)
+		return allow_all(scmi, kind, err);
+	for (size_t i = 0; rc >= 0 && i < list->n_ids; i++)
+		rc = allow(scmi, kind, list->ids[i], err);
+	for (size_t i = 0; rc >= 0 && i < list->n_names; i++) {
+		rc = hv_clock_host_find(scmi->host, kind, list->names[i], &id, err);
+		if (rc >= 0)
+			rc = allow(scmi, kind, id, err);
+	}
+	return rc;
+}
+
+static int allow_lists(struct scmi *scmi, const struct hv_scmi_opts *opts, struct hv_err *err)
+{
+	char where[HV_ORIGIN_TEXT];
+
+	for (int kind = 0; kind < HV_LENT_KINDS; kind++) {
+		const struct hv_scmi_allow *list = &opts->allow[kind];
+		int rc = allow_list(scmi, (enum hv_lent)kind, list, err);
+
+		if (rc >= 0)
+			continue;
+		hv_origin_format(&list->origin, where);
+		if (*where && err)
+			hv_err_prefix(err, "%s: ", where);
+		return rc;
+	}
+	return 0;
+}
+
+int hv_scmi_init(struct hv_vdev *dev, const char *name, const struct hv_scmi_opts *opts,
+		 struct hv_err *err)
+{
+	uint16_t max[VIRTIO_SCMI_VQ_MAX_CNT] = { QUEUE_SIZE, QUEUE_SIZE };
+	struct scmi *scmi = calloc(1, sizeof(*scmi));
+	int rc;
+
+	if (!scmi)
+		return hv_err_nomem(err);
+	scmi->dev = dev;
+	scmi->host = hv_clock_host_get(opts->host);
+	memcpy(scmi->zone, opts->zone, strnlen(opts->zone, sizeof(scmi->zone) - 1));
+	for (unsigned int i = 0; i < SCMI_PROTOCOLS; i++)
+		scmi->version[i] = scmi_protocols[i]->version;
+	rc = allow_lists(scmi, opts, err);
+	if (rc >= 0)
+		rc = hv_clock_agent_new(scmi->host, opts->zone, &scmi->agent, err);
+	if (rc >= 0)
+		rc = hv_vdev_init(dev, &scmi_ops, name, VIRTIO_SCMI_VQ_MAX_CNT, max, NULL, 0, err);
+	if (rc < 0) {
+		hv_clock_agent_free(scmi->agent);
+		hv_clock_host_put(scmi->host);
+		free(scmi);
+		return rc;
+	}
+	dev->state = scmi;
+	dev->origin = opts->origin;
+	return 0;
+}
