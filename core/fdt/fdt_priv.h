@@ -21,8 +21,9 @@
  */
 struct fdt_node {
 	int offset;
-	int parent;					   /* index; -1 for the root */
-	uint32_t phandle;				   /* 0 = none */
+	int parent;	  /* index; -1 for the root */
+	int end;	  /* index of the first node behind its subtree */
+	uint32_t phandle; /* 0 = none */
 	int8_t address_cells, size_cells, interrupt_cells; /* the node's own properties */
 	bool enabled;					   /* and so are all its parents */
 };
@@ -40,6 +41,7 @@ struct hv_fdt {
 	struct fdt_node *nodes;
 	size_t n_phandles;
 	struct fdt_phandle *phandles; /* sorted */
+	unsigned int generation;      /* counts the changes */
 };
 
 /* Node offset to index; -1 when no node starts there. */
@@ -49,6 +51,12 @@ int fdt_index_by_phandle(const struct hv_fdt *tree, uint32_t phandle);
 
 /* The property's bytes (4-aligned), or NULL. */
 const fdt32_t *fdt_index_prop(const struct hv_fdt *tree, int index, const char *name, int *len);
+/* The property as a terminated string (the first of several), or NULL. */
+const char *fdt_index_string(const struct hv_fdt *tree, int index, const char *name);
+/* The child of that name; without a unit address in name the first whose name matches before it. */
+int fdt_index_child(const struct hv_fdt *tree, int index, const char *name, size_t len);
+/* An absolute path of len bytes; -1 = none. */
+int fdt_index_by_path(const struct hv_fdt *tree, const char *path, size_t len);
 bool fdt_index_compatible(const struct hv_fdt *tree, int index, const char *compatible);
 const char *fdt_index_path(const struct hv_fdt *tree, int index, char *out, size_t cap);
 #define FDT_PATH_TEXT 256
@@ -66,6 +74,20 @@ int fdt_reg(const struct hv_fdt *tree, int index, unsigned int i, uint64_t *addr
 	    struct hv_err *err);
 int fdt_irq(const struct hv_fdt *tree, int index, unsigned int i, struct hv_fdt_irq *irq,
 	    struct hv_err *err);
+
+/* The node that takes a node's interrupts: a controller or a nexus; -1 = none. */
+int fdt_irq_parent(const struct hv_fdt *tree, int index);
+
+/*
+ * Routing that a controller's own properties describe, without phandles. fdt_irq_channel: the i-th
+ * interrupt a controller takes from its parent (-ENOENT: none); fdt_irq_route: what becomes of an
+ * interrupt that reaches a controller (-EOPNOTSUPP: not in the tree, or not known). Both return
+ * the index of the controller that gets the cells.
+ */
+int fdt_irq_channel(const struct hv_fdt *tree, int index, unsigned int i, uint32_t cells[3],
+		    struct hv_err *err);
+int fdt_irq_route(const struct hv_fdt *tree, int index, const uint32_t *in, int n_in,
+		  uint32_t cells[3], struct hv_err *err);
 
 /* What kind of controller a node is; NONE when it is no interrupt controller. */
 enum hv_irq_controller fdt_irq_controller(const struct hv_fdt *tree, int index);

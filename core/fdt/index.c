@@ -156,8 +156,10 @@ int fdt_index_build(struct hv_fdt *tree, struct hv_err *err)
 			rc = enter_node(&w, offset, err);
 		else if (tag == FDT_PROP)
 			rc = take_property(&w, offset, err);
-		else if (tag == FDT_END_NODE && w.depth-- == 0)
+		else if (tag == FDT_END_NODE && w.depth == 0)
 			rc = hv_err_set(err, EINVAL, "the end of a node that was not begun");
+		else if (tag == FDT_END_NODE)
+			tree->nodes[w.stack[--w.depth]].end = tree->n_nodes;
 		else if (tag == FDT_END && w.depth > 0)
 			rc = hv_err_set(err, EINVAL, "the structure ends inside a node");
 		else if (tag == FDT_END && tree->n_nodes == 0)
@@ -204,6 +206,53 @@ int fdt_index_by_phandle(const struct hv_fdt *tree, uint32_t phandle)
 const fdt32_t *fdt_index_prop(const struct hv_fdt *tree, int index, const char *name, int *len)
 {
 	return fdt_getprop(tree->blob, tree->nodes[index].offset, name, len);
+}
+
+const char *fdt_index_string(const struct hv_fdt *tree, int index, const char *name)
+{
+	int len;
+	const char *text = (const char *)fdt_index_prop(tree, index, name, &len);
+
+	return text && memchr(text, 0, (size_t)len) ? text : NULL;
+}
+
+int fdt_index_child(const struct hv_fdt *tree, int index, const char *name, size_t len)
+{
+	bool whole = memchr(name, '@', len);
+	const char *text;
+	int n, found = -1;
+
+	for (int i = index + 1; i < tree->nodes[index].end; i = tree->nodes[i].end) {
+		text = fdt_get_name(tree->blob, tree->nodes[i].offset, &n);
+		if (!text || (size_t)n < len || memcmp(text, name, len) != 0)
+			continue;
+		if (text[len] == '\0')
+			return i;
+		if (!whole && text[len] == '@' && found < 0)
+			found = i;
+	}
+	return found;
+}
+
+int fdt_index_by_path(const struct hv_fdt *tree, const char *path, size_t len)
+{
+	const char *end = path + len, *slash;
+	int index = 0;
+
+	if (!len || *path != '/')
+		return -1;
+	while (index >= 0) {
+		while (path < end && *path == '/')
+			path++;
+		if (path == end)
+			return index;
+		slash = memchr(path, '/', (size_t)(end - path));
+		if (!slash)
+			slash = end;
+		index = fdt_index_child(tree, index, path, (size_t)(slash - path));
+		path = slash;
+	}
+	return -1;
 }
 
 bool fdt_index_compatible(const struct hv_fdt *tree, int index, const char *compatible)

@@ -16,6 +16,21 @@ struct spec {
 	uint32_t cells[IRQ_CELLS_MAX];
 };
 
+const char *hv_irq_controller_name(enum hv_irq_controller controller)
+{
+	static const char *const names[] = { "none", "gicv2", "gicv3", "plic", "aplic", "other" };
+
+	return names[controller];
+}
+
+const char *hv_irq_trigger_name(enum hv_irq_trigger trigger)
+{
+	static const char *const names[] = { "unknown", "edge rising", "edge falling", "level high",
+					     "level low" };
+
+	return names[trigger];
+}
+
 static const struct {
 	const char *compatible;
 	enum hv_irq_controller kind;
@@ -28,15 +43,6 @@ static const struct {
 	{ "sifive,plic-1.0.0", HV_IRQC_PLIC },	  { "thead,c900-plic", HV_IRQC_PLIC },
 	{ "andestech,nceplic100", HV_IRQC_PLIC }, { "riscv,aplic", HV_IRQC_APLIC },
 };
-
-/* The tree's first words for a node, to name it by. */
-static const char *first_compatible(const struct hv_fdt *tree, int index)
-{
-	int len;
-	const char *text = (const char *)fdt_index_prop(tree, index, "compatible", &len);
-
-	return text && len > 0 && text[len - 1] == '\0' ? text : "nothing";
-}
 
 static int next_irq_parent(const struct hv_fdt *tree, int index, struct hv_err *err)
 {
@@ -74,6 +80,13 @@ static int find_irq_parent(const struct hv_fdt *tree, int index, struct hv_err *
 			return index;
 	}
 	return hv_err_set(err, EINVAL, "interrupt-parent leads round in a circle");
+}
+
+int fdt_irq_parent(const struct hv_fdt *tree, int index)
+{
+	int parent = find_irq_parent(tree, index, NULL);
+
+	return parent < 0 ? -1 : parent;
 }
 
 static int irq_cells(const struct hv_fdt *tree, int index, struct hv_err *err)
@@ -147,8 +160,10 @@ static int from_interrupts(const struct hv_fdt *tree, int index, unsigned int i,
 	int len, parent, n;
 
 	cell = fdt_index_prop(tree, index, "interrupts", &len);
-	if (!cell)
-		return hv_err_set(err, ENOENT, "has no interrupts");
+	if (!cell) {
+		spec->n_cells = 3;
+		return fdt_irq_channel(tree, index, i, spec->cells, err);
+	}
 	parent = find_irq_parent(tree, index, err);
 	if (parent < 0)
 		return parent;
@@ -374,7 +389,8 @@ static int decode_sources(const struct hv_fdt *tree, int index, const char *coun
 static int decode(const struct hv_fdt *tree, int index, const struct spec *spec,
 		  struct hv_fdt_irq *irq, struct hv_err *err)
 {
-	char path[FDT_PATH_TEXT];
+	struct spec routed = { .n_cells = 3 };
+	int up;
 
 	irq->controller_node = tree->nodes[index].offset;
 	irq->controller = fdt_irq_controller(tree, index);
@@ -398,15 +414,20 @@ static int decode(const struct hv_fdt *tree, int index, const struct spec *spec,
 	case HV_IRQC_OTHER:
 		break;
 	}
-	return hv_err_set(
-		err, EOPNOTSUPP, "goes to %s (%.64s), whose interrupt numbers cannot be translated",
-		fdt_index_path(tree, index, path, sizeof(path)), first_compatible(tree, index));
+	up = fdt_irq_route(tree, index, spec->cells, spec->n_cells, routed.cells, err);
+	if (up >= 0) {
+		irq->via_node = tree->nodes[index].offset;
+		irq->controller_node = tree->nodes[up].offset;
+		irq->controller = fdt_irq_controller(tree, up);
+		return decode_gic(irq->controller == HV_IRQC_GICV3, &routed, irq, err);
+	}
+	return up;
 }
 
 int fdt_irq(const struct hv_fdt *tree, int index, unsigned int i, struct hv_fdt_irq *irq,
 	    struct hv_err *err)
 {
-	struct hv_fdt_irq out = { .controller_node = -1 };
+	struct hv_fdt_irq out = { .controller_node = -1, .via_node = -1 };
 	struct spec spec = { 0 };
 	const fdt32_t *extended;
 	int len, at, rc;
@@ -431,6 +452,13 @@ int fdt_irq(const struct hv_fdt *tree, int index, unsigned int i, struct hv_fdt_
 	if (rc == 0 || rc == -EOPNOTSUPP)
 		*irq = out;
 	return rc;
+}
+
+enum hv_irq_controller hv_fdt_controller(const struct hv_fdt *tree, int node)
+{
+	int index = fdt_index_of(tree, node);
+
+	return index < 0 ? HV_IRQC_NONE : fdt_irq_controller(tree, index);
 }
 
 int hv_fdt_irq(const struct hv_fdt *tree, int node, unsigned int i, struct hv_fdt_irq *irq,

@@ -126,6 +126,26 @@ static void test_interrupt_map(void **state)
 	CHECK("interrupt_map", cases);
 }
 
+static void test_handed_on(void **state)
+{
+	static const struct irq_case cases[] = {
+		{ "/by-front", 0, 0, HV_IRQC_GICV3, 42, HV_IRQ_LEVEL_HIGH, "/gic@1000000" },
+		{ "/by-front", 1, 0, HV_IRQC_GICV3, 43, HV_IRQ_EDGE_RISING, NULL },
+		{ "/by-front", 2, -EOPNOTSUPP, OTHER, "mediatek,mt8173-sysirq" },
+		{ "/by-gpc", 0, 0, HV_IRQC_GICV3, 44, HV_IRQ_LEVEL_LOW, NULL },
+		{ "/by-pdc", 0, 0, HV_IRQC_GICV3, 514, HV_IRQ_LEVEL_HIGH, NULL },
+		{ "/by-pdc", 1, 0, HV_IRQC_GICV3, 554, HV_IRQ_EDGE_RISING, NULL },
+		{ "/by-pdc", 2, -EINVAL, NONE, "no row of qcom,pdc-ranges" },
+		{ "/by-channel", 0, -EOPNOTSUPP, OTHER, "driver chooses a channel" },
+		{ "/gpio-intc@2300000", 1, 0, HV_IRQC_GICV3, 97, HV_IRQ_TRIGGER_UNKNOWN, NULL },
+		{ "/gpio-intc@2300000", 2, -ENOENT, NONE, "no entry 2" },
+		{ "/no-gic", 0, -EOPNOTSUPP, NONE, "below a GIC only" },
+	};
+
+	(void)state;
+	CHECK("routes", cases);
+}
+
 static void test_malformed(void **state)
 {
 	static const struct irq_case cases[] = {
@@ -155,6 +175,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_gicv3),	  cmocka_unit_test(test_gicv2),
 		cmocka_unit_test(test_riscv),	  cmocka_unit_test(test_interrupt_map),
+		cmocka_unit_test(test_handed_on),
 		cmocka_unit_test(test_malformed),
 	};
 
