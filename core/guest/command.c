@@ -8,7 +8,7 @@
 #include "base/size.h"
 #include "guest/program.h"
 
-#define PING_NS UINT64_C(2000000000)
+#define PING_NS UINT64_C(5000000000)
 
 struct command {
 	const char *name, *args, *help;

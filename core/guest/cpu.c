@@ -3,11 +3,11 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <linux/virtio_mmio.h>
-#include <sched.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/thread.h"
 #include "guest/guest_priv.h"
 #include "hypervisor/sim.h"
 #include "virtio/barrier.h"
@@ -17,6 +17,7 @@
 #define GIVE_UP_NS 200000000
 #define SPIN_LOOKS 64
 #define YIELD_AFTER_NS 2000 /* a real CPU has nobody to yield to; this one shares the host's */
+#define NAP_NS 20000
 
 uint64_t hv_guest_now(void)
 {
@@ -24,6 +25,21 @@ uint64_t hv_guest_now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* A thread is one CPU at a time. */
+static _Thread_local struct hv_poll polling;
+
+/* Between two looks at something that nobody will wake us for. */
+static void give_way(void)
+{
+	static const struct timespec nap = { .tv_nsec = NAP_NS };
+	uint64_t now = hv_guest_now();
+
+	if (hv_poll_allowed(&polling, now))
+		hv_poll_yield(&polling, now);
+	else
+		nanosleep(&nap, NULL);
 }
 
 static void futex_wait(_Atomic uint32_t *word, uint32_t seen, uint64_t ns)
@@ -102,7 +118,7 @@ static void idle(struct hv_guest *g, uint32_t seen, uint64_t deadline)
 {
 	uint64_t now = hv_guest_now(), until = now + g->guests->opts.idle_spin_ns;
 
-	while (now < until && now < deadline) {
+	while (now < until && now < deadline && hv_poll_allowed(&polling, now)) {
 		for (unsigned int i = 0; i < SPIN_LOOKS; i++) {
 			if (atomic_load_explicit(&g->irq_seq, memory_order_relaxed) != seen)
 				return;
@@ -110,7 +126,7 @@ static void idle(struct hv_guest *g, uint32_t seen, uint64_t deadline)
 		}
 		now = hv_guest_now();
 		if (until - now > YIELD_AFTER_NS)
-			sched_yield();
+			now = hv_poll_yield(&polling, now);
 	}
 	if (now < deadline)
 		futex_wait(&g->irq_seq, seen, deadline - now);
@@ -215,7 +231,7 @@ static int push(struct hv_guest *g, struct hv_bridge_page *page, const struct hv
 			pthread_mutex_unlock(&all->ring);
 			return -ESHUTDOWN;
 		}
-		sched_yield();
+		give_way();
 	}
 	return 0;
 }
@@ -233,6 +249,7 @@ static void wake_service(struct hv_guest *g, const struct hv_bridge_page *page)
 		atomic_store(&g->lose_wakeups, lose - 1);
 		return;
 	}
+	atomic_fetch_add_explicit(&g->wakeups, 1, memory_order_relaxed);
 	(void)!write(atomic_load(&g->wakeup_fd), &one, sizeof(one));
 }
 
@@ -258,7 +275,7 @@ static int wait_answer(struct hv_guest *g, const uint64_t *flag, uint64_t seen)
 				return -ESHUTDOWN;
 		}
 		if (now - start > YIELD_AFTER_NS)
-			sched_yield();
+			give_way();
 	}
 }
 

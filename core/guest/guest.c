@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/size.h"
+#include "base/thread.h"
 #include "guest/guest_priv.h"
 #include "hypervisor/sim.h"
 
@@ -17,26 +17,20 @@
 
 static void *guest_main(void *arg)
 {
+	hv_thread_short_turns();
 	hv_guest_program(arg);
 	return NULL;
 }
 
 static int start_thread(struct hv_guest *g)
 {
-	sigset_t all, old;
 	char name[16];
 	int rc;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = pthread_create(&g->thread, NULL, guest_main, g);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (rc)
-		return -rc;
 	snprintf(name, sizeof(name), "zone%u-cpu%u", g->zone->id, g->cpus[0]);
-	pthread_setname_np(g->thread, name);
-	g->threaded = true;
-	return 0;
+	rc = hv_thread_start(&g->thread, guest_main, g, name);
+	g->threaded = rc == 0;
+	return rc;
 }
 
 static void *begin(void *arg, const struct hv_abi_zone *zone)
@@ -203,6 +197,11 @@ void hv_guest_exit(struct hv_guest *g, bool crash)
 void hv_guest_lose_wakeups(struct hv_guest *g, unsigned int n)
 {
 	atomic_store(&g->lose_wakeups, n);
+}
+
+uint64_t hv_guest_wakeups(const struct hv_guest *g)
+{
+	return atomic_load(&g->wakeups);
 }
 
 static int map_all(struct hv_guest *g, struct hv_err *err)

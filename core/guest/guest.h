@@ -89,5 +89,7 @@ void hv_guest_exit(struct hv_guest *g, bool crash);
  * hypervisor's look at need_wakeup came too early.
  */
 void hv_guest_lose_wakeups(struct hv_guest *g, unsigned int n);
+/* Wake-ups sent so far. */
+uint64_t hv_guest_wakeups(const struct hv_guest *g);
 
 #endif

@@ -43,6 +43,7 @@ struct hv_guest {
 	_Atomic(struct hv_bridge_page *) page;
 	_Atomic int wakeup_fd;
 	_Atomic unsigned int lose_wakeups;
+	_Atomic uint64_t wakeups;
 
 	_Atomic bool irq_given;			/* the hypervisor has interrupts for us */
 	_Atomic uint32_t irq_seq;		/* a futex: something changed */

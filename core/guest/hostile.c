@@ -8,8 +8,14 @@
 
 #include "guest/guest_priv.h"
 
-#define PAUSE_NS 20000000
 #define QUEUES 3 /* of each device, where it has them */
+
+static uint64_t patience = 20000000;
+
+void hv_hostile_set_patience(uint64_t ns)
+{
+	patience = ns;
+}
 
 uint32_t hostile_random(uint32_t *seed)
 {
@@ -60,7 +66,7 @@ void hostile_pause(struct hv_gdev *dev, unsigned int q)
 	while ((!ring->avail_idx ||
 		__atomic_load_n(&ring->used->idx, __ATOMIC_ACQUIRE) != htole16(ring->avail_idx)) &&
 	       !(hv_gdev_reg(dev, VIRTIO_MMIO_STATUS) & VIRTIO_CONFIG_S_NEEDS_RESET) &&
-	       hv_guest_now() - start < PAUSE_NS)
+	       hv_guest_now() - start < patience)
 		;
 }
 

@@ -17,5 +17,11 @@ struct hv_hostile {
 	void (*run)(struct hv_gdev *dev);
 };
 const struct hv_hostile *hv_hostile_list(unsigned int *n);
+/*
+ * How long (ns) they wait for a device that may not react at all, before they go on to what ends
+ * its life; 20 ms at first. On a busy machine that may be too short for a device that does. One
+ * thread.
+ */
+void hv_hostile_set_patience(uint64_t ns);
 
 #endif

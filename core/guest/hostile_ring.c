@@ -325,15 +325,18 @@ static void q_noise(struct hv_gdev *dev, unsigned int q, struct hv_gring *ring, 
 }
 
 /* Waits until few chains are with the device; false when it does not give them back. */
-static bool make_room(struct hv_gring *ring)
+static bool make_room(struct hv_gdev *dev, struct hv_gring *ring)
 {
 	uint64_t start = hv_guest_now();
 
 	while ((uint16_t)(ring->avail_idx -
 			  le16toh(__atomic_load_n(&ring->used->idx, __ATOMIC_ACQUIRE))) >=
-	       IN_FLIGHT)
+	       IN_FLIGHT) {
 		if (hv_guest_now() - start > PATIENCE_NS)
 			return false;
+		/* Somewhere to be while the device's side gets the CPU. */
+		hv_gdev_reg(dev, VIRTIO_MMIO_STATUS);
+	}
 	return true;
 }
 
@@ -343,7 +346,7 @@ static void q_requests(struct hv_gdev *dev, unsigned int q, struct hv_gring *rin
 	uint8_t *bytes = hv_guest_at(dev->g, buf, BUFFER);
 	uint32_t seed = 4711;
 
-	for (unsigned int i = 0; i < 500 && make_room(ring); i++) {
+	for (unsigned int i = 0; i < 500 && make_room(dev, ring); i++) {
 		unsigned int n = 1 + hostile_random(&seed) % 5, first = i * 5 % (ring->size - 5);
 		bool write = false;
 

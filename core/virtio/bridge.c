@@ -4,14 +4,14 @@
 #include <errno.h>
 #include <linux/virtio_mmio.h>
 #include <poll.h>
-#include <sched.h>
 #include <semaphore.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/now.h"
+#include "base/thread.h"
 #include "virtio/barrier.h"
 
 /* linux/virtio_mmio.h has no name for it before 6.17 */
@@ -70,6 +70,7 @@ struct hv_bridge {
 	bool busy; /* something was done since the last sleep */
 	bool rung; /* the descriptors may be readable */
 	uint64_t spin_ns, spin_min, spin_max;
+	struct hv_poll poll;
 
 	_Atomic uint64_t registers, unknown, unknown_at, sleeps, wakeups, timeouts, spun_ns;
 	_Atomic uint32_t unknown_zone;
@@ -304,17 +305,19 @@ static bool turn(struct hv_bridge *b)
 
 static bool spin(struct hv_bridge *b)
 {
-	uint64_t start = hv_now(), passed;
+	uint64_t start = hv_now(), now = start, passed;
 	bool found;
 
 	do {
 		for (unsigned int i = 0; i < SPIN_LOOKS && !requested(b) && !called(b); i++)
 			hv_cpu_relax();
 		found = requested(b) || called(b);
-		passed = hv_now() - start;
-		if (!found && passed > YIELD_AFTER)
-			sched_yield();
-	} while (!found && passed < b->spin_ns);
+		if (!found && now - start > YIELD_AFTER && hv_poll_allowed(&b->poll, now))
+			now = hv_poll_yield(&b->poll, now);
+		else
+			now = hv_now();
+		passed = now - start;
+	} while (!found && passed < (hv_poll_allowed(&b->poll, now) ? b->spin_ns : YIELD_AFTER));
 	count(&b->spun_ns, passed);
 	if (!found)
 		b->spin_ns = b->spin_ns / 2 > b->spin_min ? b->spin_ns / 2 : b->spin_min;
@@ -424,6 +427,7 @@ static void *bridge_main(void *arg)
 {
 	struct hv_bridge *b = arg;
 
+	hv_thread_short_turns();
 	for (;;) {
 		struct command *c = atomic_load_explicit(&b->command, memory_order_acquire);
 
@@ -489,7 +493,6 @@ int hv_bridge_start(struct hv_hyp *hyp, struct hv_irqs *irqs, uint32_t spin_ns,
 		    struct hv_bridge **bridge, struct hv_err *err)
 {
 	struct hv_bridge *b = calloc(1, sizeof(*b));
-	sigset_t all, old;
 	int rc;
 
 	if (!b)
@@ -509,16 +512,11 @@ int hv_bridge_start(struct hv_hyp *hyp, struct hv_irqs *irqs, uint32_t spin_ns,
 	if (rc < 0)
 		goto fail;
 	take_over(b);
-	/* Signals are the main thread's. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = pthread_create(&b->thread, NULL, bridge_main, b);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (rc) {
-		rc = hv_err_sys(err, rc, "virtio bridge: starting its thread");
+	rc = hv_thread_start(&b->thread, bridge_main, b, "bridge");
+	if (rc < 0) {
+		hv_err_sys(err, -rc, "virtio bridge: starting its thread");
 		goto fail;
 	}
-	pthread_setname_np(b->thread, "bridge");
 	*bridge = b;
 	return 0;
 fail:

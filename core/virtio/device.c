@@ -320,6 +320,16 @@ static void read_life(struct hv_vdev *dev, const struct hv_worker *w, struct lif
 	}
 }
 
+bool hv_vdev_ending(struct hv_vdev *dev)
+{
+	bool ending;
+
+	pthread_mutex_lock(&dev->lock);
+	ending = dev->resetting;
+	pthread_mutex_unlock(&dev->lock);
+	return ending;
+}
+
 static void end_type(struct hv_vdev *dev, struct hv_worker *w)
 {
 	if (!w->live)

@@ -82,6 +82,12 @@ struct hv_vdev_ops {
 	 */
 	int (*work)(struct hv_vdev *dev, struct hv_worker *w);
 	/*
+	 * Optional. I/O thread, instead of work while the device is paused: answers what was in
+	 * flight and has ended, takes nothing on. true while there is more in flight: then it is
+	 * called again when the backend's descriptors say so.
+	 */
+	bool (*drain)(struct hv_vdev *dev, struct hv_worker *w);
+	/*
 	 * Optional. I/O thread: has the backend something for work by now? Asked again and again
 	 * while the worker polls for the guest, so it must cost next to nothing: no system call.
 	 */
@@ -89,7 +95,8 @@ struct hv_vdev_ops {
 	/*
 	 * I/O thread: wait for everything in flight and complete it, or unpop it; queues are
 	 * stopped afterwards. When one queue of several ends, start follows at once with the others
-	 * as they were.
+	 * as they were; when hv_vdev_ending says that all of them end, nobody will see what is
+	 * completed, and what can be called off may be.
 	 */
 	void (*stop)(struct hv_vdev *dev, struct hv_worker *w);
 	/* main thread, no worker runs any more: close files, free the type's state. */
@@ -208,6 +215,9 @@ uint64_t hv_vdev_read(struct hv_vdev *dev, uint64_t off, unsigned int size);
 bool hv_vdev_write(struct hv_vdev *dev, uint64_t off, unsigned int size, uint64_t value,
 		   unsigned int cpu);
 
+/* The device is being reset or detached: the life of all its queues ends. Any thread, lock not held. */
+bool hv_vdev_ending(struct hv_vdev *dev);
+
 /* For the worker on its own thread: starts and stops its queues and the type as the registers ask,
  * then acknowledges. */
 void hv_vdev_settle(struct hv_vdev *dev, struct hv_worker *w);
@@ -237,7 +247,7 @@ void hv_vdev_warn(struct hv_vdev *dev, const char *fmt, ...) __attribute__((form
 /* The same line without limit, for what the host caused; and HV_EV_ERROR. */
 void hv_vdev_error(struct hv_vdev *dev, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* No work is taken on until resumed; what is in flight ends. Survives reset. Any thread. */
+/* No work is taken on until resumed; what is in flight ends and is answered. Survives reset. Any thread. */
 void hv_vdev_pause(struct hv_vdev *dev, bool pause);
 /* All workers look again: something outside the queues has changed. Any thread. */
 void hv_vdev_poke(struct hv_vdev *dev);

@@ -180,7 +180,7 @@ static int check_zone(const struct hv_service *svc, uint32_t id, const char *nam
 	if (!id)
 		return hv_err_set(err, EINVAL,
 				  "%s: zone 0 is the root zone, which has no virtio devices", name);
-	if (!cpus || cpus >> HV_BRIDGE_CPUS)
+	if (cpus >> HV_BRIDGE_CPUS)
 		return hv_err_set(err, EINVAL,
 				  "%s: CPUs 0x%" PRIx64 "; a zone has some of CPU 0 to %d", name,
 				  cpus, HV_BRIDGE_CPUS - 1);

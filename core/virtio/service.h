@@ -36,9 +36,10 @@ int hv_service_new(struct hv_hyp *hyp, const struct hv_service_opts *opts, struc
 void hv_service_free(struct hv_service *svc);
 
 /*
- * A zone the service knows: its RAM mapped, its devices. cpus: physical, bit per CPU. -EINVAL: an
- * id, CPU or range that cannot be; -EEXIST: the id; -EBUSY: a CPU belongs to another zone here (the
- * cap on waiting interrupts is per CPU and counted per zone); else what mapping answers.
+ * A zone the service knows: its RAM mapped, its devices. cpus: physical, bit per CPU; 0 = not
+ * known. -EINVAL: an id, CPU or range that cannot be; -EEXIST: the id; -EBUSY: a CPU belongs to
+ * another zone here (the cap on waiting interrupts is per CPU and counted per zone); else what
+ * mapping answers.
  */
 struct hv_vzone_ram {
 	uint64_t ipa, phys, size;

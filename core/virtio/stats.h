@@ -21,6 +21,10 @@ struct hv_vdev_stats {
 	_Atomic uint64_t interrupts; /* injected */
 	_Atomic uint64_t suppressed; /* flushes for which the guest wanted none */
 	_Atomic uint64_t wakeups;    /* the worker slept and was woken */
+	/*
+	 * From when a request was taken to its answer: one each for blk, console output and rng, a
+	 * burst's time for each of its frames with net (but not for what a switch delivers).
+	 */
 	_Atomic uint64_t latency[HV_LATENCY_BUCKETS];
 };
 
@@ -29,11 +33,13 @@ static inline void hv_stat_add(_Atomic uint64_t *counter, uint64_t n)
 	atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
 }
 
-static inline void hv_stat_latency(struct hv_vdev_stats *stats, uint64_t ns)
+/* n requests that took ns each. */
+static inline void hv_stat_latency(struct hv_vdev_stats *stats, uint64_t ns, uint64_t n)
 {
 	unsigned int bucket = ns ? 63 - (unsigned int)__builtin_clzll(ns) : 0;
 
-	hv_stat_add(&stats->latency[bucket < HV_LATENCY_BUCKETS ? bucket : HV_LATENCY_BUCKETS - 1], 1);
+	hv_stat_add(&stats->latency[bucket < HV_LATENCY_BUCKETS ? bucket : HV_LATENCY_BUCKETS - 1],
+		    n);
 }
 
 #endif

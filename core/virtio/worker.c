@@ -3,8 +3,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -70,19 +68,18 @@ static bool backend_ready(struct hv_worker *w)
  */
 static bool spin(struct hv_worker *w)
 {
-	uint64_t until;
+	uint64_t now = hv_now(), until = now + w->spin_ns;
 
-	if (w->spin_ns < SPIN_MIN)
+	if (w->spin_ns < SPIN_MIN || !hv_poll_allowed(&w->poll, now))
 		return false;
-	until = hv_now() + w->spin_ns;
 	do {
 		for (unsigned int i = 0; i < SPIN_LOOKS; i++) {
 			if (called(w) || guest_moved(w) || backend_ready(w))
 				return true;
 			hv_cpu_relax();
 		}
-		sched_yield();
-	} while (hv_now() < until);
+		now = hv_poll_yield(&w->poll, now);
+	} while (now < until);
 	return called(w) || guest_moved(w);
 }
 
@@ -181,11 +178,19 @@ static int turn(struct hv_worker *w)
 	return done;
 }
 
+/* Whether a paused device still waits for its backend. */
+static bool drain(struct hv_worker *w)
+{
+	return w->live && !atomic_load(&w->dev->broken) && w->dev->ops->drain &&
+	       w->dev->ops->drain(w->dev, w);
+}
+
 static void *worker_main(void *arg)
 {
 	struct hv_worker *w = arg;
 	struct hv_vdev *dev = w->dev;
 
+	hv_thread_short_turns();
 	for (;;) {
 		uint32_t messages = atomic_exchange(&w->messages, 0);
 
@@ -195,7 +200,7 @@ static void *worker_main(void *arg)
 			break;
 		if (!w->live || atomic_load(&dev->broken) || atomic_load(&dev->paused)) {
 			atomic_store(&w->kicked, 0);
-			doze(w, false);
+			doze(w, drain(w));
 			continue;
 		}
 		attend(w);
@@ -210,7 +215,6 @@ static void *worker_main(void *arg)
 int hv_worker_start(struct hv_worker *w, struct hv_vdev *dev, unsigned int index,
 		    struct hv_err *err)
 {
-	sigset_t all, old;
 	char name[16];
 	int rc;
 
@@ -220,17 +224,12 @@ int hv_worker_start(struct hv_worker *w, struct hv_vdev *dev, unsigned int index
 	w->eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (w->eventfd < 0)
 		return hv_err_sys(err, errno, "%s: cannot make an eventfd", dev->name);
-	/* Signals are the main thread's. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = pthread_create(&w->thread, NULL, worker_main, w);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (rc) {
-		close(w->eventfd);
-		return hv_err_sys(err, rc, "%s: cannot start its I/O thread", dev->name);
-	}
 	snprintf(name, sizeof(name), "%s-%u", dev->ops->type, index);
-	pthread_setname_np(w->thread, name);
+	rc = hv_thread_start(&w->thread, worker_main, w, name);
+	if (rc < 0) {
+		close(w->eventfd);
+		return hv_err_sys(err, -rc, "%s: cannot start its I/O thread", dev->name);
+	}
 	w->running = true;
 	return 0;
 }

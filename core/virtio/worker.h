@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "base/now.h"
+#include "base/thread.h"
 
 /*
  * An I/O thread of a device. It works while there is work, polls for a bounded
@@ -20,7 +21,8 @@
  * sleeps, full barrier, and looks at flag and queues once more.
  *
  * A paused or broken device's workers sleep until a message: ops->work is not called, the
- * backend's descriptors and wake_at are not looked at.
+ * backend's descriptors and wake_at are not looked at; but for a paused device with requests in
+ * flight, whose ops->drain is called until there are none.
  */
 #define HV_WORKER_FDS 4
 
@@ -51,6 +53,7 @@ struct hv_worker {
 			     Cleared when reached */
 	void *state;	  /* the type's own per worker */
 	uint32_t spin_ns; /* adaptive, bounded by HV_WORKER_SPIN_MAX */
+	struct hv_poll poll;
 };
 
 #define HV_WORKER_SPIN_MAX 50000 /* ns */

@@ -310,6 +310,10 @@ static struct figures fio(const char *path, unsigned int depth, bool write, bool
 		exit(1);
 	}
 	f.iops = number_after(out, section, "\"iops\"");
+	/* Percent of the run, thread start and all. */
+	f.cpu = (number_after(out, section, "\"usr_cpu\"") +
+		 number_after(out, section, "\"sys_cpu\"")) *
+		1e4 / f.iops;
 	clat = strstr(out, section);
 	clat = clat ? strstr(clat, "\"clat_ns\"") : NULL;
 	if (clat) {
@@ -371,8 +375,9 @@ static void compare(const char *path, unsigned int depth, bool write, bool cache
 	snprintf(what, sizeof(what), "  p99 / fio's  (%.1f / %.1f us; p50 %.1f / %.1f)", a.p99,
 		 b.p99, a.p50, b.p50);
 	line(what, a.p99 / b.p99, "<= 2");
+	snprintf(what, sizeof(what), "  CPU of the worker per request, us  (fio %.2f)", b.cpu);
+	line(what, a.cpu, depth == 32 && cached ? "<= 1.3" : "-");
 	if (depth == 32) {
-		line("  CPU of the worker per request, us", a.cpu, "<= 1.3");
 		line("  interrupts per 1000 requests", a.interrupts, "<= 40");
 	}
 	fflush(stdout);

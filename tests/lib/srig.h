@@ -83,7 +83,8 @@ void srig_attach(struct srig *rig, unsigned int zone, struct srig_echo *echo, un
 /* Finds, negotiates (all of HV_GDEV_FEATURES) and starts the device in a slot, with both queues. */
 void srig_driver(struct srig *rig, unsigned int zone, unsigned int cpu, unsigned int slot,
 		 struct hv_gdev *dev);
-/* Sends len bytes through queue 0 and checks that they come back. */
+/* Sends len bytes (up to 16 KiB) through queue 0 and checks that they come back. It uses no heap:
+ * one thread for each device may. */
 void srig_ping(struct hv_gdev *dev, unsigned int len);
 /* The same, up to the kick; the token is `in`'s address. */
 void srig_send(struct hv_gdev *dev, uint64_t out, uint64_t in, uint32_t len);

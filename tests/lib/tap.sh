@@ -15,7 +15,8 @@ tap() {
 	else
 		tap_failed=$((tap_failed + 1))
 		echo "not ok $tap_n - $2"
-		printf '%s\n' "exit $code" "stdout: $out" "stderr: $err" | head -c 6000 | sed 's/^/# /'
+		# On stderr, which prove shows: a failure that comes once must not need a second run.
+		printf '%s\n' "$2: exit $code" "stdout: $out" "stderr: $err" | head -c 6000 | sed 's/^/# /' >&2
 	fi
 }
 

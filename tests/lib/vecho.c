@@ -47,6 +47,11 @@ static int start(struct hv_vdev *dev, struct hv_worker *w, struct hv_err *err)
 	if (fail)
 		return hv_err_set(err, fail, "told to fail");
 	atomic_fetch_add(&echo->starts, 1);
+	if (atomic_load(&echo->shared)) {
+		struct hv_vq *last = &dev->queues[dev->n_queues - 1];
+
+		last->shared = last->quiet = true;
+	}
 	if (fd) {
 		w->fds[0].fd = fd - 1;
 		w->fds[0].events = POLLIN;
@@ -91,6 +96,8 @@ static int work(struct hv_vdev *dev, struct hv_worker *w)
 	int n = 0;
 
 	atomic_fetch_add(&echo->turns, 1);
+	if (atomic_load(&echo->was_ready))
+		atomic_store(&echo->worked_ready, true);
 	while (atomic_load(&echo->hold)) {
 		atomic_store(&echo->inside, true);
 		sched_yield();
@@ -104,7 +111,7 @@ static int work(struct hv_vdev *dev, struct hv_worker *w)
 		n++;
 	}
 	for (unsigned int i = 0; i < dev->n_queues; i++) {
-		if (!(w->queues >> i & 1))
+		if (!(w->queues >> i & 1) || dev->queues[i].shared)
 			continue;
 		dev->queues[i].quiet = atomic_load(&echo->quiet);
 		if (!atomic_load(&echo->sleepy))
@@ -129,12 +136,35 @@ static void stop(struct hv_vdev *dev, struct hv_worker *w)
 
 		if (!(w->queues >> i & 1))
 			continue;
+		vq->shared = false;
 		for (unsigned int k = 0; k < echo->n_kept[i]; k++)
 			hv_queue_push(&vq->ring, echo->kept[i][k], 0);
 		echo->n_kept[i] = 0;
 		hv_vq_flush(vq);
 	}
 	atomic_fetch_add(&echo->stops, 1);
+}
+
+static bool ready(struct hv_vdev *dev, struct hv_worker *w)
+{
+	struct vecho *echo = dev->state;
+
+	(void)w;
+	if (!atomic_exchange(&echo->want_ready, false))
+		return false;
+	atomic_store(&echo->was_ready, true);
+	return true;
+}
+
+static void reset(struct hv_vdev *dev)
+{
+	struct vecho *echo = dev->state;
+
+	/* Under the device's lock: nobody else gets it. */
+	if (pthread_mutex_trylock(&dev->lock) == 0)
+		abort();
+	memset(echo->config, 0, sizeof(echo->config));
+	atomic_fetch_add(&echo->resets, 1);
 }
 
 static void destroy(struct hv_vdev *dev)
@@ -150,6 +180,8 @@ static const struct hv_vdev_ops ops = {
 	.config_write = config_write,
 	.start = start,
 	.work = work,
+	.ready = ready,
+	.reset = reset,
 	.stop = stop,
 	.destroy = destroy,
 };

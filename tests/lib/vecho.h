@@ -20,18 +20,22 @@ struct vecho {
 	struct hv_vdev dev;
 	uint8_t config[VECHO_CONFIG];
 	_Atomic unsigned int starts, stops, turns;
-	_Atomic bool hold;   /* work waits inside until this is false */
-	_Atomic bool inside; /* a worker waits there */
+	_Atomic bool hold;		/* work waits inside until this is false */
+	_Atomic bool inside;		/* a worker waits there */
 	_Atomic unsigned int stop_gate; /* the stop of that number (from 1) waits inside */
-	_Atomic bool in_stop; /* a worker waits there */
-	_Atomic bool keep;    /* chains stay in flight until the life ends; stop completes them */
-	_Atomic bool sleepy;  /* chains are left where they are */
-	_Atomic int fail;     /* start fails with this errno */
-	_Atomic int fd;	      /* + 1: polled for input, read empty by work; 0 = none */
+	_Atomic bool in_stop;		/* a worker waits there */
+	_Atomic bool keep;   /* chains stay in flight until the life ends; stop completes them */
+	_Atomic bool sleepy; /* chains are left where they are */
+	_Atomic int fail;    /* start fails with this errno */
+	_Atomic int fd;	     /* + 1: polled for input, read empty by work; 0 = none */
 	_Atomic unsigned int fd_reads;
 	_Atomic uint64_t wake_in; /* ns: each turn asks to be called again then; 0 = never */
-	_Atomic bool wake_once; /* only the first turn asks */
+	_Atomic bool wake_once;	  /* only the first turn asks */
 	_Atomic bool quiet;
+	_Atomic bool shared; /* from the next start on: the last queue is the test's to pop from */
+	_Atomic unsigned int resets;
+	_Atomic bool want_ready; /* the backend has something, once, while the worker polls */
+	_Atomic bool was_ready, worked_ready; /* the worker asked and was told so; it worked then */
 	uint16_t kept[HV_VDEV_QUEUES][HV_QUEUE_MAX];
 	unsigned int n_kept[HV_VDEV_QUEUES];
 };

@@ -87,10 +87,15 @@ static int work(struct hv_vdev *dev, struct hv_worker *w)
 	return blk_worker_turn(w->state);
 }
 
-static void stop(struct hv_vdev *dev, struct hv_worker *w)
+static bool drain(struct hv_vdev *dev, struct hv_worker *w)
 {
 	(void)dev;
-	blk_worker_stop(w->state);
+	return blk_worker_drain(w->state);
+}
+
+static void stop(struct hv_vdev *dev, struct hv_worker *w)
+{
+	blk_worker_stop(w->state, hv_vdev_ending(dev));
 }
 
 static bool ready(struct hv_vdev *dev, struct hv_worker *w)
@@ -143,6 +148,7 @@ static const struct hv_vdev_ops blk_ops = {
 	.reset = reset,
 	.start = start,
 	.work = work,
+	.drain = drain,
 	.ready = ready,
 	.stop = stop,
 	.destroy = destroy,

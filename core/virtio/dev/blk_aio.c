@@ -5,11 +5,12 @@
 #include <liburing.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+#include "base/thread.h"
 
 #define POOL_THREADS 8
 #define RING_ENTRIES_MAX 1024
@@ -183,6 +184,19 @@ static int64_t perform(struct hv_aio_op *op)
 	return n < 0 ? -errno : n;
 }
 
+/* Called with the lock. */
+static void pool_end(struct pool *pool, struct hv_aio_op *op, int64_t res)
+{
+	uint64_t one = 1;
+	bool first = !pool->ended.first;
+
+	op->res = res;
+	list_add(&pool->ended, op);
+	atomic_store_explicit(&pool->any_ended, true, memory_order_release);
+	if (first)
+		(void)!write(pool->eventfd, &one, sizeof(one));
+}
+
 static void *pool_main(void *arg)
 {
 	struct pool *pool = arg;
@@ -190,8 +204,7 @@ static void *pool_main(void *arg)
 	pthread_mutex_lock(&pool->lock);
 	for (;;) {
 		struct hv_aio_op *op = list_take(&pool->queue);
-		uint64_t one = 1;
-		bool first;
+		int64_t res;
 
 		if (!op) {
 			if (pool->quit)
@@ -203,13 +216,9 @@ static void *pool_main(void *arg)
 		}
 		pool->n_queued--;
 		pthread_mutex_unlock(&pool->lock);
-		op->res = perform(op);
+		res = perform(op);
 		pthread_mutex_lock(&pool->lock);
-		first = !pool->ended.first;
-		list_add(&pool->ended, op);
-		atomic_store_explicit(&pool->any_ended, true, memory_order_release);
-		if (first)
-			(void)!write(pool->eventfd, &one, sizeof(one));
+		pool_end(pool, op, res);
 	}
 	pthread_mutex_unlock(&pool->lock);
 	return NULL;
@@ -218,18 +227,13 @@ static void *pool_main(void *arg)
 /* Called with the lock. One more thread when all are busy; failing matters only when none is there. */
 static int pool_grow(struct pool *pool)
 {
-	sigset_t all, old;
 	int rc;
 
 	if (pool->n_threads == POOL_THREADS || pool->n_queued <= pool->idle)
 		return 0;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = pthread_create(&pool->threads[pool->n_threads], NULL, pool_main, pool);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (rc)
-		return pool->n_threads ? 0 : -rc;
-	pthread_setname_np(pool->threads[pool->n_threads], "blk-pool");
+	rc = hv_thread_start(&pool->threads[pool->n_threads], pool_main, pool, "blk-pool");
+	if (rc < 0)
+		return pool->n_threads ? 0 : rc;
 	pool->n_threads++;
 	return 0;
 }
@@ -237,7 +241,6 @@ static int pool_grow(struct pool *pool)
 static void pool_queue(struct hv_aio *aio, struct hv_aio_op *op)
 {
 	struct pool *pool = &aio->pool;
-	uint64_t one = 1;
 	int rc;
 
 	aio->in_pool++;
@@ -246,10 +249,7 @@ static void pool_queue(struct hv_aio *aio, struct hv_aio_op *op)
 	rc = pool_grow(pool);
 	if (rc) {
 		pool->n_queued--;
-		op->res = rc;
-		list_add(&pool->ended, op);
-		atomic_store_explicit(&pool->any_ended, true, memory_order_release);
-		(void)!write(pool->eventfd, &one, sizeof(one));
+		pool_end(pool, op, rc);
 	} else {
 		list_add(&pool->queue, op);
 		pthread_cond_signal(&pool->work);
@@ -289,6 +289,59 @@ void hv_aio_queue(struct hv_aio *aio, struct hv_aio_op *op)
 		list_add(&aio->waiting, op);
 }
 
+/* Takes op out of the list; false when it is not there. */
+static bool list_remove(struct list *list, struct hv_aio_op *op)
+{
+	for (struct hv_aio_op **at = &list->first; *at; at = &(*at)->next) {
+		if (*at != op)
+			continue;
+		*at = op->next;
+		if (!*at)
+			list->last = at;
+		return true;
+	}
+	return false;
+}
+
+static void pool_cancel(struct pool *pool, struct hv_aio_op *op)
+{
+	pthread_mutex_lock(&pool->lock);
+	if (list_remove(&pool->queue, op)) {
+		pool->n_queued--;
+		pool_end(pool, op, -ECANCELED);
+	}
+	pthread_mutex_unlock(&pool->lock);
+}
+
+void hv_aio_cancel(struct hv_aio *aio, struct hv_aio_op *op)
+{
+	struct io_uring_sqe *sqe;
+
+	if (!aio->uring || op->kind == HV_AIO_CALL) {
+		pool_cancel(&aio->pool, op);
+		return;
+	}
+	if (list_remove(&aio->waiting, op)) {
+		aio->in_ring--;
+		aio->in_pool++;
+		pthread_mutex_lock(&aio->pool.lock);
+		pool_end(&aio->pool, op, -ECANCELED);
+		pthread_mutex_unlock(&aio->pool.lock);
+		return;
+	}
+	sqe = io_uring_get_sqe(&aio->ring);
+	if (!sqe) {
+		/* A full queue goes to the kernel in one piece. */
+		io_uring_submit(&aio->ring);
+		sqe = io_uring_get_sqe(&aio->ring);
+	}
+	if (!sqe)
+		return; /* then it ends by itself */
+	io_uring_prep_cancel(sqe, op, 0);
+	io_uring_sqe_set_data(sqe, NULL);
+	aio->in_ring++;
+}
+
 bool hv_aio_submit(struct hv_aio *aio)
 {
 	while (aio->uring && io_uring_sq_ready(&aio->ring)) {
@@ -318,7 +371,8 @@ static unsigned int ring_reap(struct hv_aio *aio)
 		io_uring_cqe_seen(&aio->ring, cqe);
 		aio->in_ring--;
 		n++;
-		op->done(op, res);
+		if (op)
+			op->done(op, res);
 		if (!aio->in_ring)
 			break;
 	}

@@ -49,6 +49,12 @@ int hv_aio_pool_fd(const struct hv_aio *aio);
 
 /* Takes an operation; it begins at the latest with the next submit. */
 void hv_aio_queue(struct hv_aio *aio, struct hv_aio_op *op);
+/*
+ * Calls an operation off that is under way, if it has not begun: it ends with -ECANCELED, in a reap
+ * as always; one that has begun ends as it would have, or soon with -EINTR. op may have ended
+ * already, but not been queued again.
+ */
+void hv_aio_cancel(struct hv_aio *aio, struct hv_aio_op *op);
 /* One system call for all that was queued. false: the kernel takes no more now, ask again soon. */
 bool hv_aio_submit(struct hv_aio *aio);
 /* Calls done for everything that has ended; returns how many. No system call when there is nothing. */

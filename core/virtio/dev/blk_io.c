@@ -294,7 +294,10 @@ void blk_io_starving(struct blk_worker *bw)
 		bw->starving = req->next;
 		if (!bw->starving)
 			bw->last_starving = &bw->starving;
-		launch_direct(req);
+		if (bw->calling_off && req->type == VIRTIO_BLK_T_IN)
+			blk_req_finish(req, -ECANCELED);
+		else
+			launch_direct(req);
 	}
 }
 
@@ -307,6 +310,10 @@ static void data_done(struct hv_aio_op *op, int64_t res)
 		if (res > 0 && req->type == VIRTIO_BLK_T_IN)
 			hv_iov_write(req->iov, req->n_iov, 0, req->bounce, (size_t)res);
 		give_bounce(req);
+	}
+	if (bw->calling_off && req->type == VIRTIO_BLK_T_IN) {
+		blk_req_finish(req, -ECANCELED);
+		return;
 	}
 	if (res == -EINTR || res == -EAGAIN) {
 		res = 0;

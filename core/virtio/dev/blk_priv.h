@@ -102,6 +102,7 @@ struct blk_worker {
 	uint64_t turn, now;      /* ns; of this turn */
 	uint64_t in_flight;      /* bytes */
 	uint64_t taken;          /* bytes, this turn */
+	bool calling_off;        /* reads are not gone on with */
 	bool length_known;       /* this turn */
 	uint64_t length;
 	/* figures of this turn */
@@ -118,7 +119,13 @@ static inline struct hv_blk *blk_of(struct hv_vdev *dev)
 
 /* blk_req.c */
 int blk_worker_start(struct hv_blk *blk, struct hv_worker *w, struct hv_err *err);
-void blk_worker_stop(struct blk_worker *bw);
+/*
+ * Waits for what is in flight. call_off: nobody will read the answers, so reads that have not begun
+ * are called off; what the guest writes is written all the same.
+ */
+void blk_worker_stop(struct blk_worker *bw, bool call_off);
+/* Answers what has ended; true while something is in flight. */
+bool blk_worker_drain(struct blk_worker *bw);
 /* A turn; > 0 when something was done. */
 int blk_worker_turn(struct blk_worker *bw);
 /* Something in flight has ended. */

@@ -91,7 +91,7 @@ void blk_req_finish(struct blk_req *req, int rc)
 {
 	struct blk_worker *bw = req->bw;
 
-	if (rc)
+	if (rc && rc != -ECANCELED)
 		report(req, -rc);
 	/*
 	 * The length is of what was written from the beginning: nothing, when the data before the
@@ -99,13 +99,16 @@ void blk_req_finish(struct blk_req *req, int rc)
 	 */
 	answer(bw, req->vq, req->head, req->status, rc ? VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK,
 	       rc && req->written > 1 ? 0 : req->written);
+	/* Nobody reads that answer. */
+	bw->n_errors -= rc == -ECANCELED;
 	if (!rc && req->type == VIRTIO_BLK_T_IN)
 		bw->n_read += req->size;
 	if (!rc && req->type == VIRTIO_BLK_T_OUT)
 		bw->n_written += req->size;
 	if (req->queued) {
+		req->queued = false;
 		bw->in_flight -= req->size;
-		hv_stat_latency(&bw->blk->dev->stats, hv_now() - req->begun);
+		hv_stat_latency(&bw->blk->dev->stats, hv_now() - req->begun, 1);
 	} else {
 		bw->n_quick++;
 	}
@@ -355,14 +358,8 @@ static void count(struct blk_worker *bw)
 {
 	struct hv_vdev_stats *stats = &bw->blk->dev->stats;
 
-	if (bw->n_quick) {
-		uint64_t ns = hv_now() - bw->now;
-		unsigned int bucket = ns ? 63 - (unsigned int)__builtin_clzll(ns) : 0;
-
-		hv_stat_add(&stats->latency[bucket < HV_LATENCY_BUCKETS ? bucket
-									: HV_LATENCY_BUCKETS - 1],
-			    bw->n_quick);
-	}
+	if (bw->n_quick)
+		hv_stat_latency(stats, hv_now() - bw->now, bw->n_quick);
 	hv_stat_add(&stats->requests, bw->n_done);
 	if (bw->n_errors)
 		hv_stat_add(&stats->errors, bw->n_errors);
@@ -420,6 +417,17 @@ int blk_worker_turn(struct blk_worker *bw)
 		count(bw);
 	}
 	return did;
+}
+
+bool blk_worker_drain(struct blk_worker *bw)
+{
+	begin_turn(bw);
+	run_engine(bw);
+	if (bw->n_done) {
+		flush_queues(bw);
+		count(bw);
+	}
+	return hv_aio_busy(bw->aio);
 }
 
 bool blk_worker_ready(struct blk_worker *bw)
@@ -507,18 +515,20 @@ fail:
 	return rc;
 }
 
-void blk_worker_stop(struct blk_worker *bw)
+static void call_off_reads(struct blk_worker *bw)
 {
-	begin_turn(bw);
-	run_engine(bw);
-	while (hv_aio_busy(bw->aio)) {
+	bw->calling_off = true;
+	for (unsigned int i = 0; i < bw->n_reqs; i++)
+		if (bw->reqs[i].queued && bw->reqs[i].type == VIRTIO_BLK_T_IN)
+			hv_aio_cancel(bw->aio, &bw->reqs[i].op);
+}
+
+void blk_worker_stop(struct blk_worker *bw, bool call_off)
+{
+	if (call_off)
+		call_off_reads(bw);
+	while (blk_worker_drain(bw))
 		hv_aio_wait(bw->aio);
-		begin_turn(bw);
-		run_engine(bw);
-	}
-	flush_queues(bw);
-	if (bw->n_done)
-		count(bw);
 	bw->w->state = NULL;
 	free_worker(bw);
 }

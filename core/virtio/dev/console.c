@@ -65,6 +65,7 @@ static int send(struct hv_console_port *port, struct hv_worker *w)
 				break;
 			port->sending = true;
 			port->chain_off = 0;
+			port->begun = hv_now();
 		}
 		if (port->chain.out_len) {
 			size_t n = send_part(port, w, budget);
@@ -82,6 +83,7 @@ static int send(struct hv_console_port *port, struct hv_worker *w)
 			continue;
 		hv_queue_push(&vq->ring, port->chain.head, 0);
 		hv_stat_add(&dev->stats.requests, 1);
+		hv_stat_latency(&dev->stats, hv_now() - port->begun, 1);
 		port->sending = false;
 	}
 	hv_console_port_sync(port);
@@ -229,8 +231,10 @@ static void console_destroy(struct hv_vdev *dev)
 		hv_console_set_patience(c, 0);
 	hv_console_drain(con);
 	pthread_mutex_unlock(&con->feed);
-	for (unsigned int i = 0; i < con->n_ports; i++)
+	for (unsigned int i = 0; i < con->n_ports; i++) {
 		hv_console_log_close(&con->ports[i].log);
+		hv_console_port_end(&con->ports[i]);
+	}
 	hv_console_put(con);
 	dev->state = NULL;
 }

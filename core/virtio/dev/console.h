@@ -87,7 +87,8 @@ int hv_console_port_info(struct hv_vdev *dev, unsigned int port, struct hv_conso
  *
  * Waiting. When read gave 0, write took less than offered, or claim was refused, the change is
  * announced once: by HV_EV_INPUT of the device (one for all clients: look at each), and by a count
- * on the client's own eventfd, if it brought one.
+ * on the client's own eventfd, if it brought one. The end of the device is announced on the eventfd
+ * alone.
  */
 struct hv_console_client;
 

@@ -75,6 +75,13 @@ static bool wake(struct hv_console_port *port, unsigned int what)
 	return any;
 }
 
+void hv_console_port_end(struct hv_console_port *port)
+{
+	pthread_mutex_lock(&port->lock);
+	wake(port, HV_WANT_OUTPUT | HV_WANT_ROOM | HV_WANT_TURN);
+	pthread_mutex_unlock(&port->lock);
+}
+
 static void announce(struct hv_console *con)
 {
 	struct hv_vdev *dev = con->dev;

@@ -65,6 +65,7 @@ struct hv_console_port {
 
 	/* the worker's; kept when start follows stop with the queue as it was */
 	bool sending; /* a chain is taken in part */
+	uint64_t begun; /* ns; when it was taken */
 	struct hv_chain chain;
 	size_t chain_off;
 	_Atomic bool guest_ready, guest_open; /* written by the worker */
@@ -113,6 +114,7 @@ void hv_console_port_sync(struct hv_console_port *port);
 /* Takes waiting input into the buffers; returns how much. */
 size_t hv_console_port_take(struct hv_console_port *port, const struct iovec *iov, unsigned int n,
 			    size_t len);
+void hv_console_port_end(struct hv_console_port *port); /* the device is gone: clients are told */
 bool hv_console_port_typed(struct hv_console_port *port); /* input waits */
 /* The emergency register's bytes become output of port 0; returns when to try again, 0 = all done.
  * feed held. */

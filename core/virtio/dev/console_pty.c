@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/thread.h"
 #include "virtio/dev/console_priv.h"
 
 #define CHUNK 4096
@@ -321,7 +321,6 @@ int hv_console_pty_start(struct hv_console_pty *p, struct hv_err *err)
 	struct hv_console_client_opts opts = { .who = "the pty",
 					       .back = HV_CONSOLE_ALL,
 					       .wake = p->wake };
-	sigset_t all, old;
 	int rc = 0;
 
 	for (unsigned int i = 0; !rc && i < HV_CONSOLE_PORTS; i++) {
@@ -338,13 +337,9 @@ int hv_console_pty_start(struct hv_console_pty *p, struct hv_err *err)
 	if (epoll_ctl(p->epoll, EPOLL_CTL_ADD, p->wake, &wake) < 0 ||
 	    epoll_ctl(p->epoll, EPOLL_CTL_ADD, p->inotify, &opens) < 0)
 		return hv_err_sys(err, errno, "cannot watch the descriptors of its pty");
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = pthread_create(&p->thread, NULL, pty_main, p);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (rc)
-		return hv_err_sys(err, rc, "cannot start the thread of its pty");
-	pthread_setname_np(p->thread, "console-pty");
+	rc = hv_thread_start(&p->thread, pty_main, p, "console-pty");
+	if (rc < 0)
+		return hv_err_sys(err, -rc, "cannot start the thread of its pty");
 	p->running = true;
 	return 0;
 }

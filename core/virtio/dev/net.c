@@ -314,7 +314,7 @@ static void stop(struct hv_vdev *dev, struct hv_worker *w)
 		lane->held = 0;
 		lane->in.dropped++;
 	}
-	hv_net_rx_end(lane);
+	hv_net_rx_end(lane, 0);
 	lane->open = false;
 	lane->rx->shared = false;
 	pthread_mutex_unlock(&lane->lock);

@@ -110,9 +110,12 @@ int hv_net_deliver(struct hv_net_lane *lane, struct hv_frame *frame, uint8_t *sc
  * not need. */
 void hv_net_complete(struct hv_net_lane *lane, unsigned int taken, size_t total);
 void hv_net_untake(struct hv_net_lane *lane, unsigned int taken);
-/* Flushes the used ring and adds the turn's counts to the device's. */
-void hv_net_rx_end(struct hv_net_lane *lane);
-void hv_net_tx_end(struct hv_net_lane *lane);
+/*
+ * Flushes the used ring and adds the turn's counts to the device's. begun: when the frames were
+ * taken, ns; 0 = unknown.
+ */
+void hv_net_rx_end(struct hv_net_lane *lane, uint64_t begun);
+void hv_net_tx_end(struct hv_net_lane *lane, uint64_t begun);
 
 /* net_tap.c, net_switch.c: a bounded turn on the lane's worker; whether anything was done. */
 bool hv_net_tap_turn(struct hv_net_lane *lane, struct hv_worker *w);

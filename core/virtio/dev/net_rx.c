@@ -197,11 +197,13 @@ int hv_net_tx_check(struct hv_net_lane *lane, const struct hv_chain *chain)
 }
 
 static void count(struct hv_vdev_stats *stats, struct hv_net_counts *counts,
-		  _Atomic uint64_t *bytes)
+		  _Atomic uint64_t *bytes, uint64_t begun)
 {
 	if (counts->frames) {
 		hv_stat_add(&stats->requests, counts->frames);
 		hv_stat_add(bytes, counts->bytes);
+		if (begun)
+			hv_stat_latency(stats, hv_now() - begun, counts->frames);
 	}
 	if (counts->errors)
 		hv_stat_add(&stats->errors, counts->errors);
@@ -210,19 +212,19 @@ static void count(struct hv_vdev_stats *stats, struct hv_net_counts *counts,
 	*counts = (struct hv_net_counts){ 0 };
 }
 
-void hv_net_rx_end(struct hv_net_lane *lane)
+void hv_net_rx_end(struct hv_net_lane *lane, uint64_t begun)
 {
 	struct hv_vdev_stats *stats = &lane->net->dev->stats;
 
 	if (lane->open)
 		hv_vq_flush(lane->rx);
-	count(stats, &lane->in, &stats->read_bytes);
+	count(stats, &lane->in, &stats->read_bytes, begun);
 }
 
-void hv_net_tx_end(struct hv_net_lane *lane)
+void hv_net_tx_end(struct hv_net_lane *lane, uint64_t begun)
 {
 	struct hv_vdev_stats *stats = &lane->net->dev->stats;
 
 	hv_vq_flush(lane->tx);
-	count(stats, &lane->out, &stats->write_bytes);
+	count(stats, &lane->out, &stats->write_bytes, begun);
 }

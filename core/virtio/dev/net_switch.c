@@ -73,7 +73,7 @@ static void flush(void *arg, unsigned int which)
 		struct hv_net_lane *lane = &net->lanes[i];
 
 		pthread_mutex_lock(&lane->lock);
-		hv_net_rx_end(lane);
+		hv_net_rx_end(lane, 0);
 		pthread_mutex_unlock(&lane->lock);
 	}
 }
@@ -162,7 +162,7 @@ bool hv_net_switch_turn(struct hv_net_lane *lane, struct hv_worker *w)
 	for (unsigned int i = 0; i < HV_NET_BURST && rc == 1; i++)
 		rc = transmit(lane, &burst, &until);
 	hv_switch_end(&burst);
-	hv_net_tx_end(lane);
+	hv_net_tx_end(lane, burst.now);
 	lane->tx->quiet = until != 0;
 	w->wake_at = until;
 	return rc == 1;

@@ -202,12 +202,13 @@ static int receive(struct hv_net_lane *lane)
 
 static bool receive_turn(struct hv_net_lane *lane)
 {
+	uint64_t begun = hv_now();
 	int rc = 1;
 
 	for (unsigned int i = 0; i < HV_NET_BURST && rc == 1; i++)
 		rc = receive(lane);
 	lane->rx_starved = rc == -ENOBUFS;
-	hv_net_rx_end(lane);
+	hv_net_rx_end(lane, begun);
 	return rc == 1;
 }
 
@@ -261,11 +262,12 @@ static int transmit(struct hv_net_lane *lane)
 
 static bool transmit_turn(struct hv_net_lane *lane)
 {
+	uint64_t begun = hv_now();
 	int rc = 1;
 
 	for (unsigned int i = 0; i < HV_NET_BURST && rc == 1; i++)
 		rc = transmit(lane);
-	hv_net_tx_end(lane);
+	hv_net_tx_end(lane, begun);
 	return rc == 1;
 }
 

@@ -74,6 +74,7 @@ static int rng_work(struct hv_vdev *dev, struct hv_worker *w)
 		hv_queue_push(&vq->ring, chain.head, (uint32_t)n);
 		hv_stat_add(&dev->stats.requests, 1);
 		hv_stat_add(&dev->stats.read_bytes, n);
+		hv_stat_latency(&dev->stats, hv_now() - now, 1);
 		budget -= n;
 		done++;
 	}

@@ -57,7 +57,7 @@ build() {
 		${CC:-gcc} $theirs -I$here -c -o "$work/driver.o" $here/driver.c &&
 		${CC:-gcc} $ours -Icore -Itests/lib -I$here -o "$work/linux_ring" $here/machine.c \
 			tests/lib/vecho.c tests/lib/vrig.c core/virtio/{queue,device,register,worker,limit}.c \
-			core/memmap/gmem.c core/base/{err,log}.c "$work/driver.o" "$work/virtio_ring.o" -lcmocka
+			core/memmap/gmem.c core/base/{err,log,thread}.c "$work/driver.o" "$work/virtio_ring.o" -lcmocka
 }
 
 run fetch

@@ -422,6 +422,35 @@ static void test_detach_releases(void **state)
 	end();
 }
 
+/* The type is told of the end of each life, also of one that never began, and of the device's. */
+static void test_type_is_reset(void **state)
+{
+	unsigned int before;
+
+	(void)state;
+	begin(1, false, 0);
+	before = atomic_load(&echo->resets);
+	vrig_set_config(&rig, 0, 4, 0x12345678);
+	vrig_write(&rig, VIRTIO_MMIO_STATUS, 0);
+	assert_int_equal(atomic_load(&echo->resets), before + 1);
+	assert_int_equal(vrig_config(&rig, 0, 4), 0);
+	vrig_start(&rig, 0, 16, 0);
+	before = atomic_load(&echo->resets);
+	vrig_set_config(&rig, 0, 4, 0x12345678);
+	vrig_write(&rig, VIRTIO_MMIO_STATUS, 0);
+	assert_int_equal(atomic_load(&echo->resets), before + 1);
+	assert_int_equal(vrig_config(&rig, 0, 4), 0);
+	/* One queue's end is not the life's. */
+	vrig_start(&rig, 0, 16, 0);
+	before = atomic_load(&echo->resets);
+	vrig_write(&rig, VIRTIO_MMIO_QUEUE_SEL, 0);
+	vrig_write(&rig, VIRTIO_MMIO_QUEUE_READY, 0);
+	assert_int_equal(atomic_load(&echo->resets), before);
+	hv_vdev_detach(&echo->dev);
+	assert_int_equal(atomic_load(&echo->resets), before + 1);
+	end();
+}
+
 static void test_pause(void **state)
 {
 	unsigned int turns;
@@ -459,6 +488,7 @@ int main(void)
 		cmocka_unit_test(test_start_fails),
 		cmocka_unit_test(test_detach),
 		cmocka_unit_test(test_detach_releases),
+		cmocka_unit_test(test_type_is_reset),
 		cmocka_unit_test(test_pause),
 	};
 

@@ -258,6 +258,62 @@ static void test_idle_with_buffers(void **state)
 	end();
 }
 
+/* While it polls for the guest, the backend's word is enough: no kick, no descriptor. */
+static void test_ready(void **state)
+{
+	uint64_t deadline = 0;
+
+	(void)state;
+	begin(1, false);
+	vrig_start(&rig, 0, 16, 0);
+	atomic_store(&echo->want_ready, true);
+	/* Where others need the CPU it does not poll after every request. */
+	while (!atomic_load(&echo->was_ready)) {
+		vecho_once(&rig, 0);
+		vrig_pause(&deadline, "the worker to ask the backend");
+	}
+	while (!atomic_load(&echo->worked_ready))
+		vrig_pause(&deadline, "a turn");
+	end();
+}
+
+/* A shared queue is not the worker's: others pop from it, and what a guest does to it breaks
+ * nothing here. */
+static void test_shared_queue(void **state)
+{
+	struct vrig_buf buf = { NULL, 8, true };
+	struct hv_chain chain;
+	struct hv_queue *ring;
+	int head;
+
+	(void)state;
+	begin(2, false);
+	atomic_store(&echo->shared, true);
+	vrig_start(&rig, 0, 16, 0);
+	ring = &echo->dev.queues[1].ring;
+	vecho_once(&rig, 0);
+	buf.at = vrig_alloc(&rig, 8, 8);
+	for (unsigned int i = 0; i < 200; i++) {
+		head = vrig_add(&rig, 1, &buf, 1);
+		vrig_kick(&rig, 1);
+		vecho_send(&rig, 0);
+		assert_int_equal(hv_queue_pop(ring, &chain), 1);
+		assert_int_equal(chain.head, head);
+		hv_queue_push(ring, chain.head, 4);
+		hv_vq_flush(&echo->dev.queues[1]);
+		assert_int_equal(vrig_finish(&rig, 1, head), 4);
+		vrig_wait(&rig, 0);
+	}
+	/* It was never told to be still, nor looked at. */
+	assert_int_equal(rig.queue[1].used->flags, 0);
+	rig.queue[1].avail->idx = (uint16_t)(rig.queue[1].avail->idx + 1000);
+	vrig_write(&rig, VIRTIO_MMIO_QUEUE_NOTIFY, 1);
+	vecho_once(&rig, 0);
+	vecho_once(&rig, 0);
+	assert_int_equal(vrig_read(&rig, VIRTIO_MMIO_STATUS) & VIRTIO_CONFIG_S_NEEDS_RESET, 0);
+	end();
+}
+
 static void *notify_all_the_time(void *arg)
 {
 	_Atomic bool *enough = arg;
@@ -315,6 +371,8 @@ int main(void)
 		cmocka_unit_test(test_wake_at),
 		cmocka_unit_test(test_poke),
 		cmocka_unit_test(test_idle_with_buffers),
+		cmocka_unit_test(test_ready),
+		cmocka_unit_test(test_shared_queue),
 		cmocka_unit_test(test_lives_under_load),
 	};
 

@@ -36,7 +36,7 @@ static void test_ping(void **state)
 	srig_open(&rig, &(struct srig_opts){ .n_zones = 1 });
 	srig_attach(&rig, 1, echo, 0);
 	srig_driver(&rig, 1, 0, 0, &dev);
-	for (unsigned int i = 1; i < 1000; i++)
+	for (unsigned int i = 1; i < 1000; i += 3)
 		srig_ping(&dev, i * 4);
 	hv_gdev_free(&dev);
 	srig_close(&rig);
@@ -97,7 +97,6 @@ static void test_zone_refusals(void **state)
 	srig_open(&rig, &(struct srig_opts){ .n_zones = 1 });
 	want(hv_service_add_zone(rig.svc, 0, "root", 0x1, &ram, 1, &zone, &err), -EINVAL, "zone 0");
 	want(hv_service_add_zone(rig.svc, 1, "b", 0x100, &ram, 1, &zone, &err), -EEXIST, "zone1");
-	want(hv_service_add_zone(rig.svc, 2, "b", 0, &ram, 1, &zone, &err), -EINVAL, "CPUs 0x0");
 	want(hv_service_add_zone(rig.svc, 2, "b", UINT64_C(1) << 32, &ram, 1, &zone, &err), -EINVAL,
 	     "CPU 0 to 31");
 	want(hv_service_add_zone(rig.svc, 2, "b", 0x8, &ram, 1, &zone, &err), -EBUSY,
@@ -110,6 +109,9 @@ static void test_zone_refusals(void **state)
 	assert_int_equal(hv_vzone_id(zone), 2);
 	assert_string_equal(hv_vzone_name(zone), "b");
 	assert_non_null(hv_gmem_at(hv_vzone_mem(zone), srig_ram(2), SRIG_RAM));
+	hv_service_remove_zone(rig.svc, zone);
+	/* A zone another tool started: which CPUs are its own is not known, and claims none. */
+	want(hv_service_add_zone(rig.svc, 2, "b", 0, &ram, 1, &zone, &err), 0, NULL);
 	hv_service_remove_zone(rig.svc, zone);
 	srig_close(&rig);
 }
@@ -240,13 +242,16 @@ static void test_attach_under_load(void **state)
 	struct load load = { .cpu = 1, .slot = 1 };
 	struct srig rig;
 	pthread_t thread;
+	uint64_t mark;
 
 	(void)state;
 	srig_open(&rig, &(struct srig_opts){ .n_zones = 1 });
 	load.rig = &rig;
 	srig_attach(&rig, 1, b, 1);
 	pthread_create(&thread, NULL, ping_on, &load);
-	for (unsigned int i = 1; i <= 100; i++) {
+	srig_await(reached, &(struct goal){ &load, 1 }, "a ping of the other device");
+	mark = hv_guest_heap_mark(rig.guest[1]);
+	for (unsigned int i = 2; i <= 30; i++) {
 		struct hv_gdev dev;
 
 		srig_attach(&rig, 1, a, 0);
@@ -254,6 +259,7 @@ static void test_attach_under_load(void **state)
 		hv_gdev_set(&dev, VIRTIO_MMIO_QUEUE_NOTIFY, 0);
 		hv_service_detach(rig.svc, &a->dev);
 		hv_gdev_free(&dev);
+		hv_guest_heap_reset(rig.guest[1], mark);
 		srig_await(reached, &(struct goal){ &load, i }, "a ping of the other device");
 	}
 	atomic_store(&load.end, true);
@@ -378,7 +384,7 @@ static void test_flood(void **state)
 	pthread_create(&thread, NULL, flood, &load);
 	srig_await(reached, &(struct goal){ &load, 100 }, "the storm");
 	srig_driver(&rig, 2, 0, 0, &dev);
-	for (int i = 0; i < 300; i++)
+	for (int i = 0; i < 100; i++)
 		srig_ping(&dev, 64);
 	atomic_store(&load.end, true);
 	pthread_join(thread, NULL);
