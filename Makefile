@@ -70,7 +70,9 @@ pkg_riscv64 := riscv64-linux-gnu
 pkg_loongarch64 := loongarch64-linux-gnu
 pkg_x86_64 := x86_64-linux-gnu
 TRIPLET := $(pkg_$(TARGET))
-SYSROOT := $(if $(ROOT),--sysroot=$(ROOT))
+# A cross compiler looks into its own libc first, where that is installed: the sysroot's comes before it.
+SYSROOT := $(if $(ROOT),--sysroot=$(ROOT) -B$(ROOT)/usr/lib/$(TRIPLET)/ \
+	-isystem $(ROOT)/usr/include/$(TRIPLET) -isystem $(ROOT)/usr/include)
 pkg = $(shell PKG_CONFIG_LIBDIR=$(ROOT)/usr/lib/$(TRIPLET)/pkgconfig:$(ROOT)/usr/share/pkgconfig \
 	$(if $(ROOT),PKG_CONFIG_SYSROOT_DIR=$(ROOT)) $(PKG_CONFIG) $(1) 2>/dev/null)
 
@@ -96,7 +98,7 @@ LUA_SRC := $(sort $(wildcard lua/*.c))
 EMBED := $(sort $(shell find lua/prelude modules -name '*.lua'))
 CORE_OBJ := $(CORE_SRC:%.c=$(O)/%.o)
 LUA_OBJ := $(filter-out $(O)/lua/main.o,$(LUA_SRC:%.c=$(O)/%.o)) $(O)/embed.o
-TEST_SRC := $(sort $(shell find tests/core tests/load -name 'test_*.c'))
+TEST_SRC := $(sort $(shell find tests/core -name 'test_*.c'))
 TEST_BIN := $(TEST_SRC:%.c=$(O)/%)
 TEST_LIB_OBJ := $(patsubst %.c,$(O)/%.o,$(sort $(wildcard tests/lib/*.c)))
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
@@ -132,6 +134,8 @@ $(O)/embed.o: $(O)/embed.c
 
 $(TEST_BIN): $(O)/%: $(O)/%.o $(TEST_LIB_OBJ) $(O)/libhvcore.a
 	$(call say,LINK,$@)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+$(O)/tests/core/control/test_attach: $(O)/lua/attach.o $(O)/lua/attach_local.o $(O)/lua/attach_remote.o $(O)/lua/rawtty.o
+$(O)/tests/core/control/test_attach: private LIBS := $(O)/libhvcore.a $(LIBS)
 $(TEST_BIN:%=%.o) $(TEST_LIB_OBJ): CPPFLAGS += -Itests/lib
 
 $(O)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(LUA_OBJ) $(O)/libhvcore.a
@@ -162,12 +166,6 @@ fuzz-build:
 		LDFLAGS='-fsanitize=address,undefined' fuzz-bin
 fuzz-bin: $(FUZZ_BIN)
 
-# Guests, bridge and service under load: needs a machine with nothing else to do.
-test-load:
-	@scripts/setup.sh build test
-	@$(MAKE) --no-print-directory -j$$(nproc) SAN=1 test-build
-	@JOBS=1 scripts/test.sh build/san tests/load
-
 # SECONDS=600 per target
 FUZZ_SECONDS ?= 300
 fuzz:
@@ -197,7 +195,6 @@ help:
 ## make               build hvsh for this machine (build/native/hvsh)
 ## make demo          two zones on the simulated hypervisor; installs what it needs
 ## make test [T=path] all tests, or those under a path; installs what it needs
-## make test-load     guests, bridge and service under load, on an idle machine
 ## make fuzz          the fuzzers, FUZZ_SECONDS=300 each
 ## make bench         ratios, each beside its goal
 ## make install       DESTDIR= PREFIX=/usr
@@ -212,5 +209,5 @@ help:
 -include $(CORE_OBJ:.o=.d) $(LUA_OBJ:.o=.d) $(O)/lua/main.d $(TEST_BIN:%=%.d) $(TEST_LIB_OBJ:.o=.d)
 
 FORCE:
-.PHONY: all demo test test-load test-build fuzz fuzz-build fuzz-bin bench install clean help FORCE
+.PHONY: all demo test test-build fuzz fuzz-build fuzz-bin bench install clean help FORCE
 .SECONDARY:

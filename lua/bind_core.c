@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lua/bind.h"
+#include "lua/control.h"
 
 #include <lauxlib.h>
 
@@ -11,8 +12,14 @@ int luaopen_hvsh_core(lua_State *L)
 	hv_bind_check(L);
 	hv_bind_plan(L);
 	hv_bind_memmap(L);
+	hv_bind_fdt(L);
+	hv_bind_clock(L);
 	hv_bind_hv(L);
+	hv_bind_virtio(L);
+	hv_bind_console(L);
+	hv_bind_control(L);
 	hv_bind_run(L);
+	hv_bind_task(L);
 	return 1;
 }
 

@@ -61,6 +61,20 @@ static int plan_deltas(lua_State *L)
 	return 1;
 }
 
+/* "root, eth0, hvc0" */
+static void push_device_names(lua_State *L, const struct hv_zone *zone)
+{
+	luaL_Buffer text;
+
+	luaL_buffinit(L, &text);
+	for (size_t i = 0; i < zone->n_devices; i++) {
+		if (i)
+			luaL_addstring(&text, ", ");
+		luaL_addstring(&text, zone->devices[i].spec->name);
+	}
+	luaL_pushresult(&text);
+}
+
 /* plan:steps() -> {kind, zone, id, what, path, ipa, phys, size} each */
 static int plan_steps(lua_State *L)
 {
@@ -75,6 +89,10 @@ static int plan_steps(lua_State *L)
 		hv_bind_field(L, "kind", hv_step_kind_name(step->kind));
 		hv_bind_field(L, "zone", step->zone->spec->name);
 		hv_bind_field_int(L, "id", step->zone->spec->id);
+		if (step->kind == HV_STEP_SERVE) {
+			push_device_names(L, step->zone);
+			lua_setfield(L, -2, "what");
+		}
 		if (place) {
 			hv_bind_field(L, "what", place->what);
 			hv_bind_field(L, "path", place->image ? hv_image_path(place->image) : NULL);
@@ -130,6 +148,14 @@ static int on_progress(const struct hv_step *step, size_t index, uint64_t done, 
 	return p->failed;
 }
 
+static bool serves(const struct hv_plan *plan)
+{
+	for (size_t i = 0; i < plan->n_steps; i++)
+		if (plan->steps[i].kind == HV_STEP_SERVE)
+			return true;
+	return false;
+}
+
 /* plan:apply([progress]) -> true | nil, message, code. progress(index of the step, done, total). */
 static int plan_apply(lua_State *L)
 {
@@ -148,6 +174,8 @@ static int plan_apply(lua_State *L)
 		return luaL_error(L, "the plan has been applied: it needs a new one");
 	lua_getiuservalue(L, 1, 1);
 	if (hv_bind_machine(L, hv_bind_set_check(L, -1), HV_NEED_HYP, &machine, &err) < 0)
+		return hv_bind_fail(L, &err);
+	if (serves(p->plan) && hv_session_populate(hv_session_of(L), &err) < 0)
 		return hv_bind_fail(L, &err);
 	luaL_checkstack(L, 8, NULL);
 	p->applied = true;

@@ -6,6 +6,8 @@
 #include <signal.h>
 #include <stdbool.h>
 
+struct hv_loop;
+
 /*
  * Ctrl-C stops running Lua with an error, raised by a hook on the coroutine
  * that runs. Hooks belong to one coroutine each, so whoever resumes one says so here. An
@@ -17,16 +19,32 @@
 /* Takes over SIGINT. L is the state's main thread. */
 void hv_interrupt_install(lua_State *L);
 
+/* From now on SIGTERM and SIGHUP do the same: there is something to be closed in order. */
+void hv_interrupt_also_ends(void);
+
+/* Which signal it was; 0 = none. */
+int hv_interrupt_signal(void);
+
+/* The loop whose wait Ctrl-C ends, too; NULL = none any more. */
+void hv_interrupt_wakes(struct hv_loop *loop);
+
 bool hv_interrupted(void);
+
+/* Raises the error of an interruption; or, before L is resumed so that something does so in it. */
+int hv_interrupt_raise(lua_State *L);
+void hv_interrupt_raised(lua_State *L);
 
 /* The interruption was dealt with (the REPL is back at its prompt). */
 void hv_interrupt_clear(void);
 
+/*
+ * Whether what is resumed from now on is in the background: it is interrupted only when it goes on
+ * computing for a fraction of a second. Returns what was said before.
+ */
+bool hv_interrupt_background(bool now);
+
 /* Before and after lua_resume of co. enter returns the coroutine that ran so far, for leave. */
 lua_State *hv_interrupt_enter(lua_State *co);
 void hv_interrupt_leave(lua_State *before);
-
-/* Puts coroutine.resume, wrap and close into L that keep track of it. */
-void hv_interrupt_coroutines(lua_State *L);
 
 #endif

@@ -9,12 +9,15 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "lua/detach.h"
 #include "lua/interrupt.h"
 #include "lua/repl.h"
 #include "lua/run.h"
+#include "lua/serve.h"
 #include "lua/session.h"
 #include "lua/state.h"
 #include "lua/stdout.h"
+#include "lua/task.h"
 
 static struct hv_session session;
 
@@ -23,7 +26,7 @@ struct command_line {
 	int argc;
 	char **argv;
 	int first; /* index of the script or subcommand; argc = none */
-	bool interactive, version, help;
+	bool interactive, detach, version, help;
 	struct action {
 		char kind; /* 'e' or 'l' */
 		const char *text;
@@ -83,6 +86,14 @@ static int set_json(const char *value, struct hv_err *err)
 	return 0;
 }
 
+static int set_no_serve(const char *value, struct hv_err *err)
+{
+	(void)value;
+	(void)err;
+	session.no_serve = true;
+	return 0;
+}
+
 static int set_log(const char *value, struct hv_err *err)
 {
 	int level = hv_log_level_parse(value);
@@ -121,6 +132,7 @@ static const struct option {
 	{ "--abi", VALUE_NEEDED, false, set_abi },
 	{ "--arch", VALUE_NEEDED, false, set_arch },
 	{ "--board", VALUE_NEEDED, false, set_board },
+	{ "--no-serve", VALUE_NONE, false, set_no_serve },
 	{ "--json", VALUE_NONE, true, set_json },
 	{ "--log", VALUE_NEEDED, false, set_log },
 	{ "--color", VALUE_NEEDED, false, set_color },
@@ -173,6 +185,9 @@ static int take_letter(struct command_line *cl, int *i)
 	case 'i':
 		cl->interactive = true;
 		break;
+	case 'd':
+		cl->detach = true;
+		break;
 	case 'v':
 		cl->version = true;
 		break;
@@ -220,8 +235,13 @@ static int read_options(struct command_line *cl)
 	return 0;
 }
 
-static int check_options(struct hv_err *err)
+static int check_options(const struct command_line *cl, struct hv_err *err)
 {
+	if (cl->detach && (cl->interactive || (cl->first == cl->argc && !cl->n_actions)))
+		return hv_err_set(err, EINVAL, "-d serves what a script starts: it needs one, and no -i");
+	if (cl->detach && session.sim && !session.sim_dir)
+		return hv_err_set(err, EINVAL,
+				  "-d needs --sim=DIR: a machine without a folder could not be reached");
 	if (session.n_faults && !session.sim)
 		return hv_err_set(err, EINVAL,
 				  "--sim-fault is for the simulated hypervisor: it needs --sim");
@@ -351,6 +371,22 @@ static int finish(lua_State *L)
 	return code;
 }
 
+/*
+ * What was begun goes on until it ends or is ended. A failure does not stop it: guests that have been
+ * started would be left without their devices.
+ */
+static int serve(lua_State *L, int code)
+{
+	int served;
+
+	if (hv_interrupted() || !hv_serve_alive(L))
+		return code;
+	if (code != HV_EXIT_OK)
+		fprintf(stderr, "hvsh: that failed; what was started before goes on\n");
+	served = hv_serve_run(L);
+	return code != HV_EXIT_OK ? code : served;
+}
+
 /* ---- which of them */
 
 static bool is_command(lua_State *L, const char *word)
@@ -394,9 +430,9 @@ static int subcommand(lua_State *L, struct command_line *cl)
 		if (option && take_option(option, argv, &i, &cl->err) < 0)
 			return usage_error(&cl->err);
 	}
-	if (check_options(&cl->err) < 0)
+	if (check_options(cl, &cl->err) < 0)
 		return usage_error(&cl->err);
-	return run_command(L, "run", n, kept);
+	return serve(L, run_command(L, "run", n, kept));
 }
 
 /* A first word with a slash or .lua is meant as a file; any other may be a command, and those go
@@ -415,7 +451,9 @@ static int first_word(lua_State *L, struct command_line *cl)
 	if (strcmp(word, "-") != 0 && !is_path && (is_command(L, word) || access(word, F_OK) < 0))
 		return subcommand(L, cl);
 	code = run_script(L, cl);
-	return code == HV_EXIT_OK ? finish(L) : code;
+	if (code == HV_EXIT_OK)
+		code = finish(L);
+	return cl->interactive ? code : serve(L, code);
 }
 
 static int run(lua_State *L, struct command_line *cl)
@@ -437,14 +475,17 @@ static int run(lua_State *L, struct command_line *cl)
 		if (code != HV_EXIT_OK || !cl->interactive)
 			return code;
 	} else if (cl->n_actions && !cl->interactive) {
-		return finish(L);
+		return serve(L, finish(L));
 	}
 	if (tty) {
 		hv_repl(L);
+		hv_serve_farewell(&session);
 		return HV_EXIT_OK;
 	}
 	code = run_chunk(L, hv_state_load_file(L, NULL), 0);
-	return code == HV_EXIT_OK ? finish(L) : code;
+	if (code == HV_EXIT_OK)
+		code = finish(L);
+	return serve(L, code);
 }
 
 /* ---- the program */
@@ -467,10 +508,11 @@ static int protected_main(lua_State *L)
 	if (called_hvisor(cl->argv[0]) && cl->help)
 		code = run_command(L, "run_hvisor", 1, help);
 	else if (called_hvisor(cl->argv[0]))
-		code = run_command(L, "run_hvisor", cl->argc - cl->first, &cl->argv[cl->first]);
+		code = serve(L, run_command(L, "run_hvisor", cl->argc - cl->first,
+					    &cl->argv[cl->first]));
 	else
 		code = run(L, cl);
-	lua_pushinteger(L, hv_interrupted() ? HV_EXIT_INTERRUPTED : code);
+	lua_pushinteger(L, hv_interrupted() ? 128 + hv_interrupt_signal() : code);
 	return 1;
 }
 
@@ -484,12 +526,20 @@ static int start(struct command_line *cl)
 	lua_State *L;
 	int code;
 
-	if (read_options(cl) < 0 || check_options(&cl->err) < 0)
+	if (read_options(cl) < 0 || check_options(cl, &cl->err) < 0)
 		return usage_error(&cl->err);
 	if (cl->version) {
 		printf("hvsh %s (%s, %s)\n", HVSH_VERSION, LUA_RELEASE,
 		       hv_arch_name(hv_arch_native()));
 		return HV_EXIT_OK;
+	}
+	if (cl->detach) {
+		code = hv_detach_begin(&cl->err);
+		if (code != -EAGAIN) {
+			if (code < 0)
+				fprintf(stderr, "hvsh: %s\n", cl->err.msg);
+			return code < 0 ? HV_EXIT_FAILED : code;
+		}
 	}
 	L = hv_state_new(&session);
 	if (!L) {
@@ -507,8 +557,9 @@ static int start(struct command_line *cl)
 		const char *text = lua_tostring(L, -1);
 
 		fprintf(stderr, "hvsh: %s\n", text ? text : "an error that is no text");
-		code = hv_interrupted() ? HV_EXIT_INTERRUPTED : HV_EXIT_FAILED;
+		code = hv_interrupted() ? 128 + hv_interrupt_signal() : HV_EXIT_FAILED;
 	}
+	hv_tasks_close(L);
 	lua_close(L);
 	return code;
 }

@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <lauxlib.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +17,7 @@
 #include "lua/interrupt.h"
 #include "lua/run.h"
 #include "lua/session.h"
+#include "lua/task.h"
 
 #define HISTORY_LINES 1000
 
@@ -108,34 +107,41 @@ static void on_line(char *line)
 	rl_callback_handler_remove();
 }
 
-static void read_line(const char *prompt)
+static void on_stdin(struct hv_source *src, int fd, uint32_t events, void *arg)
 {
-	struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
-	sigset_t block, unblocked;
+	(void)src;
+	(void)fd;
+	(void)events;
+	(void)arg;
+	if (reading == READING)
+		rl_callback_read_char();
+}
+
+/* While nothing is typed, the loop goes round: tasks go on. */
+static void read_line(lua_State *L, const char *prompt)
+{
+	struct hv_loop *loop = hv_task_loop(L);
+	struct hv_source *src;
+	struct hv_err err;
 
 	free(got_line);
 	got_line = NULL;
-	/* SIGINT arrives only inside of ppoll, so that none is missed before it. */
-	sigemptyset(&block);
-	sigaddset(&block, SIGINT);
-	sigprocmask(SIG_BLOCK, &block, &unblocked);
-	sigdelset(&unblocked, SIGINT);
+	if (hv_loop_add_fd(loop, STDIN_FILENO, EPOLLIN, on_stdin, NULL, &src, &err) < 0)
+		luaL_error(L, "%s", err.msg);
 	reading = READING;
 	rl_callback_handler_install(prompt, on_line);
 	while (reading == READING) {
-		int n = ppoll(&in, 1, NULL, &unblocked);
+		int rc = hv_loop_run_once(loop, -1, &err);
 
 		if (hv_interrupted()) {
 			rl_callback_handler_remove();
 			reading = GOT_INTERRUPT;
-		} else if (n > 0) {
-			rl_callback_read_char();
-		} else if (n < 0 && errno != EINTR) {
+		} else if (rc < 0 && rc != -EINTR) {
 			rl_callback_handler_remove();
 			reading = GOT_EOF;
 		}
 	}
-	sigprocmask(SIG_SETMASK, &unblocked, NULL);
+	hv_source_remove(src);
 	if (reading != GOT_LINE) {
 		putchar('\n');
 		fflush(stdout);
@@ -187,7 +193,7 @@ static bool read_statement(lua_State *L, const char *prompt)
 	snprintf(more, sizeof(more), "%*s ", (int)strlen(prompt) - 1, ">>");
 	lua_pushliteral(L, "");
 	for (;;) {
-		read_line(lua_rawlen(L, text) ? more : prompt);
+		read_line(L, lua_rawlen(L, text) ? more : prompt);
 		if (reading != GOT_LINE)
 			break;
 		remember(got_line);
@@ -241,6 +247,12 @@ static int show(lua_State *L)
 	return 0;
 }
 
+/* Ctrl-C leads back to the prompt; what else ends the process ends it here, too. */
+static bool told_to_leave(void)
+{
+	return hv_interrupted() && hv_interrupt_signal() != SIGINT;
+}
+
 void hv_repl(lua_State *L)
 {
 	struct hv_session *session = hv_session_of(L);
@@ -256,6 +268,8 @@ void hv_repl(lua_State *L)
 
 		lua_settop(L, 0);
 		if (!read_statement(L, prompt)) {
+			if (told_to_leave())
+				break;
 			hv_interrupt_clear();
 			continue;
 		}
@@ -264,6 +278,8 @@ void hv_repl(lua_State *L)
 			lua_insert(L, 1);
 			hv_run(L, n, NULL);
 		}
+		if (told_to_leave())
+			break;
 		hv_interrupt_clear();
 	} while (reading != GOT_EOF);
 	lua_settop(L, 0);

@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lua/coroutine.h"
 #include "lua/interrupt.h"
+#include "lua/task.h"
 
 #define TRACE_LINES 12
 
@@ -34,18 +36,18 @@ static bool is_hidden(const lua_Debug *ar)
 	return *ar->what == 'C' || !strncmp(ar->source, "=hvsh.", 6);
 }
 
-static void print_frame(const lua_Debug *ar)
+static void add_frame(struct hv_buf *out, const lua_Debug *ar)
 {
-	fprintf(stderr, "    at %s", ar->short_src);
+	hv_buf_printf(out, "\n    at %s", ar->short_src);
 	if (ar->currentline > 0)
-		fprintf(stderr, ":%d", ar->currentline);
+		hv_buf_printf(out, ":%d", ar->currentline);
 	if (*ar->what == 'm')
-		fputs(", main chunk\n", stderr);
+		hv_buf_puts(out, ", main chunk");
 	else if (ar->name)
-		fprintf(stderr, ", in %s %s\n", *ar->namewhat ? ar->namewhat : "function",
-			ar->name);
+		hv_buf_printf(out, ", in %s %s", *ar->namewhat ? ar->namewhat : "function",
+			      ar->name);
 	else
-		fprintf(stderr, ", in the function of line %d\n", ar->linedefined);
+		hv_buf_printf(out, ", in the function of line %d", ar->linedefined);
 }
 
 /* Does the message begin with the place of this frame? */
@@ -78,7 +80,7 @@ static int count_levels(lua_State *co)
 	return low;
 }
 
-static void trace(lua_State *co, const char *text)
+static void trace(lua_State *co, const char *text, struct hv_buf *out)
 {
 	lua_Debug ar, first;
 	int shown = 0, level;
@@ -91,18 +93,17 @@ static void trace(lua_State *co, const char *text)
 		if (shown == 1)
 			first = ar;
 		else if (shown == 2)
-			print_frame(&first);
+			add_frame(out, &first);
 		if (shown > 1)
-			print_frame(&ar);
+			add_frame(out, &ar);
 	}
 	if (shown == 1 && !is_named(text, &first))
-		print_frame(&first);
+		add_frame(out, &first);
 	if (shown == TRACE_LINES && lua_getstack(co, level, &ar))
-		fprintf(stderr, "    and %d more\n", count_levels(co) - level);
+		hv_buf_printf(out, "\n    and %d more", count_levels(co) - level);
 }
 
-/* The error object is on top of L; co, where its frames still stand, may be NULL. */
-static void report(lua_State *L, lua_State *co)
+bool hv_run_text(lua_State *L, lua_State *co, struct hv_buf *out)
 {
 	const char *text = "(an error whose text cannot be had)";
 	bool as_it_is = false;
@@ -115,17 +116,43 @@ static void report(lua_State *L, lua_State *co)
 		lua_pop(L, 1);
 		text = lua_tolstring(L, -1, &len);
 	}
-	fflush(stdout);
-	if (as_it_is) {
-		fwrite(text, 1, len, stderr);
-		if (len > 0 && text[len - 1] != '\n')
-			fputc('\n', stderr);
-	} else {
-		fprintf(stderr, "hvsh: %s\n", text);
-		if (co)
-			trace(co, text);
-	}
+	hv_buf_add(out, text, len);
+	if (co && !as_it_is)
+		trace(co, text, out);
 	lua_pop(L, 1);
+	return as_it_is;
+}
+
+/* The error object is on top of L; co, where its frames still stand, may be NULL. */
+static void report(lua_State *L, lua_State *co)
+{
+	struct hv_buf out = { 0 };
+	bool as_it_is = hv_run_text(L, co, &out);
+
+	fflush(stdout);
+	if (!as_it_is)
+		fputs("hvsh: ", stderr);
+	if (out.failed)
+		fputs("not enough memory to say what went wrong", stderr);
+	else if (out.len > 0)
+		fwrite(out.data, 1, out.len, stderr);
+	if (!as_it_is || (out.len > 0 && out.data[out.len - 1] != '\n'))
+		fputc('\n', stderr);
+	hv_buf_free(&out);
+}
+
+void hv_run_where(lua_State *L)
+{
+	lua_Debug ar;
+
+	for (int level = 0; lua_getstack(L, level, &ar); level++) {
+		lua_getinfo(L, "Sl", &ar);
+		if (is_hidden(&ar) || ar.currentline <= 0)
+			continue;
+		lua_pushfstring(L, "%s:%d: ", ar.short_src, ar.currentline);
+		return;
+	}
+	lua_pushliteral(L, "");
 }
 
 void hv_run_report(lua_State *L)
@@ -143,19 +170,10 @@ void hv_run_raise(lua_State *L, const char *text)
 
 int hv_run(lua_State *L, int nargs, int *n)
 {
-	lua_State *co = lua_newthread(L);
-	lua_State *before;
-	int base = lua_absindex(L, -1) - nargs - 1;
-	int status, count;
+	int base = lua_gettop(L) - nargs;
+	int count, status = hv_task_foreground(L, nargs, &count);
+	lua_State *co = lua_tothread(L, base);
 
-	/* The coroutine stays below its function on the stack, so that it lives. */
-	lua_insert(L, base);
-	if (!lua_checkstack(co, nargs + 1))
-		return luaL_error(L, "too many arguments");
-	lua_xmove(L, co, nargs + 1);
-	before = hv_interrupt_enter(co);
-	status = lua_resume(co, L, nargs, &count);
-	hv_interrupt_leave(before);
 	/* An interruption ends the coroutine; what is said about it is not interrupted. */
 	lua_sethook(L, NULL, 0, 0);
 
@@ -175,12 +193,9 @@ int hv_run(lua_State *L, int nargs, int *n)
 	else
 		lua_xmove(co, L, 1);
 	report(L, co);
-	before = hv_interrupt_enter(co);
-	status = lua_resetthread(co);
-	hv_interrupt_leave(before);
-	lua_sethook(L, NULL, 0, 0);
-	if (status != LUA_OK && status != LUA_YIELD)
+	if (hv_co_close(co) != LUA_OK)
 		lua_settop(co, 0);
+	lua_sethook(L, NULL, 0, 0);
 	lua_remove(L, base);
 	return hv_interrupted() ? HV_EXIT_INTERRUPTED : HV_EXIT_FAILED;
 }

@@ -3,6 +3,9 @@
 #define HV_LUA_RUN_H
 
 #include <lua.h>
+#include <stdbool.h>
+
+#include "base/buf.h"
 
 enum hv_exit {
 	HV_EXIT_OK = 0,
@@ -12,11 +15,11 @@ enum hv_exit {
 };
 
 /*
- * Calls the function below nargs arguments on top of L, as a coroutine: what blocks may yield
- * some day; today a yield of it is an error. Pops both. HV_EXIT_OK leaves *n results on
- * L (n NULL: drops them). On an error it is reported on standard error,
- * nothing is left, and the exit code is returned (HV_EXIT_FAILED, HV_EXIT_INTERRUPTED). The caller
- * is in a protected call.
+ * Calls the function below nargs arguments on top of L as the foreground task (lua/task.h): while
+ * it waits, the loop goes round and other tasks run. A yield of it that is no wait is an error.
+ * Pops both. HV_EXIT_OK leaves *n results on L (n NULL: drops them). On an error it is reported on
+ * standard error, nothing is left, and the exit code is returned (HV_EXIT_FAILED,
+ * HV_EXIT_INTERRUPTED). The caller is in a protected call.
  */
 int hv_run(lua_State *L, int nargs, int *n);
 
@@ -30,6 +33,13 @@ int hv_run(lua_State *L, int nargs, int *n);
  *     begins with the only one.
  */
 void hv_run_report(lua_State *L);
+
+/* The same text into out, without "hvsh: " and a newline at the end. co: whose frames are named,
+ * NULL = none. Whether it is one that is printed as it is. */
+bool hv_run_text(lua_State *L, lua_State *co, struct hv_buf *out);
+
+/* Pushes "file:line: " of the place in a script that runs, or led to what runs; or "". */
+void hv_run_where(lua_State *L);
 
 /* Raises such a table. */
 void hv_run_raise(lua_State *L, const char *text);

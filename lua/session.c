@@ -10,8 +10,13 @@
 #include <unistd.h>
 
 #include "base/size.h"
+#include "lua/task.h"
+#include "lua/control.h"
+#include "lua/interrupt.h"
+#include "lua/serve.h"
 
 #define RECORDS_DIR "/run/hvsh/zones"
+#define BRIDGE_LOCK "/run/hvsh/bridge.lock"
 
 /* Without a board nobody knows the machine: large enough for any script, and easy to state. */
 #define DEFAULT_CPUS 8
@@ -27,6 +32,7 @@ static struct hv_session **slot(lua_State *L)
 void hv_session_attach(struct hv_session *session, lua_State *L)
 {
 	*slot(L) = session;
+	session->L = L;
 }
 
 struct hv_session *hv_session_of(lua_State *L)
@@ -111,6 +117,13 @@ const char *hv_board_difference(const struct hv_board *a, const struct hv_board 
 
 static void close_hyp(struct hv_session *s)
 {
+	hv_serve_unwatch(s);
+	hv_control_stop(s);
+	/* The guests first: as long as they run, their CPUs want answers. */
+	hv_guests_free(s->guests);
+	s->guests = NULL;
+	hv_serve_free(s->serve);
+	s->serve = NULL;
 	hv_hyp_close(s->hyp);
 	s->hyp = NULL;
 	hv_records_close(s->records);
@@ -142,7 +155,11 @@ int hv_session_fault(struct hv_session *s, struct hv_hyp *hyp, const char *fault
 
 void hv_session_close(struct hv_session *s)
 {
+	/* What runs in the loop goes first; a __close handler then finds the machine gone. */
+	s->closed = true;
 	close_hyp(s);
+	hv_tasks_free(s->tasks);
+	s->tasks = NULL;
 	while (s->n_later_faults)
 		free(s->later_faults[--s->n_later_faults]);
 	hv_host_free(&s->host);
@@ -299,6 +316,44 @@ static int open_device(struct hv_session *s, struct hv_err *err)
 	return rc;
 }
 
+static void on_event(struct hv_served *dev, enum hv_vdev_event event, const char *message,
+		     void *arg)
+{
+	struct hv_session *s = arg;
+
+	(void)dev;
+	(void)message;
+	if (event == HV_EV_INPUT)
+		hv_cond_wake(&s->console_input);
+}
+
+static int open_serve(struct hv_session *s, struct hv_err *err)
+{
+	struct hv_serve_opts opts = {
+		.lock_path = s->sim ? NULL : BRIDGE_LOCK,
+		.loop = hv_session_loop(s, err),
+		.event = on_event,
+		.event_arg = s,
+		.harmless = s->sim,
+	};
+
+	return opts.loop ? hv_serve_new(s->hyp, &opts, &s->serve, err) : -err->code;
+}
+
+int hv_session_populate(struct hv_session *s, struct hv_err *err)
+{
+	const struct hv_guests_opts opts = { 0 };
+	int rc;
+
+	hv_interrupt_also_ends();
+	rc = hv_control_start(s, err);
+	if (rc == 0)
+		rc = hv_serve_watch(s, err);
+	if (rc < 0 || !s->sim || s->guests)
+		return rc;
+	return hv_guests_new(s->hyp, &opts, &s->guests, err);
+}
+
 int hv_session_machine(struct hv_session *s, const struct hv_board *board, int arch,
 		       enum hv_need need, struct hv_machine *out, struct hv_err *err)
 {
@@ -306,6 +361,8 @@ int hv_session_machine(struct hv_session *s, const struct hv_board *board, int a
 	bool zone0;
 	int rc = 0;
 
+	if (s->closed)
+		return hv_err_set(err, ESHUTDOWN, "hvsh is ending");
 	if (s->arch >= 0 && board && (int)board->arch != s->arch)
 		return hv_err_set(err, EINVAL, "--arch %s, but board %s is %s",
 				  hv_arch_name((enum hv_arch)s->arch), board->name,
@@ -331,6 +388,12 @@ int hv_session_machine(struct hv_session *s, const struct hv_board *board, int a
 			return rc;
 	}
 
+	if (hyp && !s->serve && !s->no_serve) {
+		rc = open_serve(s, err);
+		if (rc < 0)
+			return rc;
+	}
+
 	hv_host_free(&s->host);
 	s->host = (struct hv_host){ 0 };
 	rc = zone0 ? hv_host_read("/", &s->host, err) : hv_host_from_board(board, &s->host, err);
@@ -341,6 +404,7 @@ int hv_session_machine(struct hv_session *s, const struct hv_board *board, int a
 		.host = &s->host,
 		.records = hyp ? s->records : NULL,
 		.board = board,
+		.serve = hyp && !s->no_serve ? s->serve : NULL,
 	};
 	return 0;
 }

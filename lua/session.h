@@ -6,9 +6,12 @@
 #include <stdbool.h>
 
 #include "base/err.h"
+#include "guest/guest.h"
 #include "hypervisor/sim.h"
+#include "lua/task.h"
 #include "zone/host.h"
 #include "zone/record.h"
+#include "zone/serve.h"
 #include "zone/zone.h"
 
 #define HV_SESSION_FAULTS 16
@@ -20,9 +23,9 @@ enum hv_color {
 };
 
 enum hv_mode {
-	HV_MODE_RUN,    /* a script does what it says */
+	HV_MODE_RUN,	/* a script does what it says */
 	HV_MODE_DEFINE, /* it is only read for its zones */
-	HV_MODE_REPL,   /* a person types */
+	HV_MODE_REPL,	/* a person types */
 };
 
 /*
@@ -37,18 +40,29 @@ struct hv_session {
 	char *later_faults[HV_SESSION_FAULTS]; /* asked for while running; owned */
 	unsigned int n_later_faults;
 	const char *board; /* --board: the name after "board."; NULL = the script says */
-	int arch;          /* enum hv_arch, -1 = not said */
-	int layout;        /* enum hv_layout, -1 = not said */
+	int arch;	   /* enum hv_arch, -1 = not said */
+	int layout;	   /* enum hv_layout, -1 = not said */
+	bool no_serve;	   /* somebody else serves the zones' virtio devices */
 	bool json;
 	enum hv_color color;
 	enum hv_mode mode;
 
 	/* Private. */
+	lua_State *L; /* the main thread */
 	bool loading_globals; /* lua/state.c */
+	struct hv_tasks *tasks; /* lua/task.c */
 	struct hv_hyp *hyp;
 	struct hv_records *records;
 	struct hv_host host;
-	struct hv_sim_opts sim_opts; /* hyp was opened as; n_cpus 0 = as kept in sim_dir; ram ours */
+	struct hv_sim_opts
+		sim_opts;	  /* hyp was opened as; n_cpus 0 = as kept in sim_dir; ram ours */
+	struct hv_serve *serve;	  /* with hyp, where this process may serve */
+	struct hv_guests *guests; /* what runs in the zones of a simulated machine */
+	struct hv_control *control;  /* the control socket, while zones are served */
+	struct hv_source *watch;  /* looks after zones that end by themselves */
+	bool watch_failed;
+	bool closed;
+	struct hv_cond console_input; /* a console has output, or room for input */
 };
 
 enum hv_need {
@@ -86,6 +100,12 @@ struct hv_session *hv_session_of(lua_State *L);
  */
 int hv_session_machine(struct hv_session *session, const struct hv_board *board, int arch,
 		       enum hv_need need, struct hv_machine *out, struct hv_err *err);
+
+/*
+ * Before zones with virtio devices are started: on a simulated machine they get guests that drive
+ * them. Zones that run already begin anew.
+ */
+int hv_session_populate(struct hv_session *session, struct hv_err *err);
 
 /* The first thing in which two descriptions differ ("RAM", "CPUs", …); NULL when in none. */
 const char *hv_board_difference(const struct hv_board *a, const struct hv_board *b);

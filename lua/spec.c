@@ -153,12 +153,38 @@ static int by_key(const void *a, const void *b)
 	return strcmp(x->key, y->key);
 }
 
+/* The list on top of the stack: texts, or integers. */
+static void read_list(struct hv_reader *r, struct hv_spec_option *option)
+{
+	lua_State *L = r->L;
+	size_t n = lua_rawlen(L, -1);
+	const char **strings = NULL;
+	int64_t *ints = NULL;
+
+	option->type = lua_rawgeti(L, -1, 1) == LUA_TSTRING ? HV_OPT_STRINGS : HV_OPT_INTS;
+	lua_pop(L, 1);
+	if (option->type == HV_OPT_STRINGS)
+		strings = hv_read_array(r, n, sizeof(*strings));
+	else
+		ints = hv_read_array(r, n, sizeof(*ints));
+	for (size_t i = 0; i < n; i++) {
+		lua_rawgeti(L, -1, (lua_Integer)i + 1);
+		if (strings)
+			strings[i] = hv_read_need(r, hv_read_text_at(r, -1));
+		else
+			ints[i] = hv_read_integer_at(r, -1);
+		lua_pop(L, 1);
+	}
+	option->n_strings = strings ? n : 0;
+	option->strings = strings;
+	option->n_ints = ints ? n : 0;
+	option->ints = ints;
+}
+
 /* The value on top of the stack. */
 static void read_option(struct hv_reader *r, struct hv_spec_option *option)
 {
 	lua_State *L = r->L;
-	int64_t *ints;
-	size_t i;
 
 	switch (lua_type(L, -1)) {
 	case LUA_TSTRING:
@@ -170,15 +196,7 @@ static void read_option(struct hv_reader *r, struct hv_spec_option *option)
 		option->boolean = lua_toboolean(L, -1);
 		break;
 	case LUA_TTABLE:
-		option->type = HV_OPT_INTS;
-		option->n_ints = lua_rawlen(L, -1);
-		ints = hv_read_array(r, option->n_ints, sizeof(*ints));
-		for (i = 0; i < option->n_ints; i++) {
-			lua_rawgeti(L, -1, (lua_Integer)i + 1);
-			ints[i] = hv_read_integer_at(r, -1);
-			lua_pop(L, 1);
-		}
-		option->ints = ints;
+		read_list(r, option);
 		break;
 	default:
 		option->type = HV_OPT_INT;
@@ -487,23 +505,43 @@ static const struct hv_zone_spec *read_zone(struct hv_reader *r, int t)
 	return spec;
 }
 
-const struct hv_zone_spec *hv_spec_from_lua(lua_State *L, int idx, struct hv_arena *arena)
+/* Pushes what is behind the spec at idx; the index of its fields. */
+static int open_spec(struct hv_reader *r, int idx)
 {
-	struct hv_reader r = { .L = L, .arena = arena };
-	int top = lua_gettop(L);
-	const struct hv_zone_spec *spec;
+	lua_State *L = r->L;
 	int t = hv_read_behind(L, idx, "hvsh.specs");
 
 	if (!lua_istable(L, t))
 		luaL_error(L, "a zone was expected, got %s", luaL_typename(L, idx));
-	if (!hv_read_push_table(&r, t, "origins") || !hv_read_push_table(&r, t, "places") ||
-	    !hv_read_push_table(&r, t, "spec"))
+	if (!hv_read_push_table(r, t, "origins") || !hv_read_push_table(r, t, "places") ||
+	    !hv_read_push_table(r, t, "spec"))
 		luaL_error(L, "spec: incomplete");
-	r.origins = t + 1;
-	r.places = t + 2;
-	spec = read_zone(&r, t + 3);
+	r->origins = t + 1;
+	r->places = t + 2;
+	return t + 3;
+}
+
+const struct hv_zone_spec *hv_spec_from_lua(lua_State *L, int idx, struct hv_arena *arena)
+{
+	struct hv_reader r = { .L = L, .arena = arena };
+	int top = lua_gettop(L);
+	const struct hv_zone_spec *spec = read_zone(&r, open_spec(&r, idx));
+
 	lua_settop(L, top);
 	return spec;
+}
+
+size_t hv_spec_devices_from_lua(lua_State *L, int idx, struct hv_arena *arena,
+				const struct hv_spec_device **devices)
+{
+	struct hv_reader r = { .L = L, .arena = arena };
+	struct hv_zone_spec spec = { 0 };
+	int top = lua_gettop(L);
+
+	get_devices(&r, open_spec(&r, idx), &spec);
+	lua_settop(L, top);
+	*devices = spec.devices;
+	return spec.n_devices;
 }
 
 int hv_spec_add_from_lua(lua_State *L, int idx, struct hv_zone_set *set, struct hv_err *err)

@@ -21,6 +21,10 @@ int hv_spec_add_from_lua(lua_State *L, int idx, struct hv_zone_set *set, struct 
 /* The same without a set. */
 const struct hv_zone_spec *hv_spec_from_lua(lua_State *L, int idx, struct hv_arena *arena);
 
+/* What hvsh.dsl.devices_spec made; returns how many. */
+size_t hv_spec_devices_from_lua(lua_State *L, int idx, struct hv_arena *arena,
+				const struct hv_spec_device **devices);
+
 /* The board at idx. */
 const struct hv_board *hv_board_from_lua(lua_State *L, int idx, struct hv_arena *arena);
 

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "lua/bind.h"
+#include "lua/coroutine.h"
 #include "lua/embed.h"
-#include "lua/interrupt.h"
 #include "lua/json.h"
 #include "lua/run.h"
 #include "lua/session.h"
@@ -232,7 +232,7 @@ static int set_up(lua_State *L)
 	set_up_package(L);
 	set_up_globals(L);
 	hv_stdout_functions(L);
-	hv_interrupt_coroutines(L);
+	hv_coroutine_functions(L);
 	return 0;
 }
 

@@ -15,7 +15,7 @@ struct hv_session;
  *     own are named "=hvsh.*", which tracebacks hide;
  *   - a global nobody has set is looked up in "hvsh.globals" (which `require "hvsh"` returns, too),
  *     loaded at the first such name; what is found there is set, so that it is looked up once;
- *   - print and coroutines as lua/stdout.h and lua/interrupt.h say.
+ *   - print and coroutines as lua/stdout.h and lua/coroutine.h say.
  * session stays with the caller and must outlive the state. NULL when memory is out. The caller
  * ends it with lua_close.
  */

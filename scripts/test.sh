@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# test.sh BUILD [PATH…]: runs the tests with prove, all but tests/load. PATH limits them (tests/cli, tests/core/abi,
+# test.sh BUILD [PATH…]: runs the tests with prove. PATH limits them (tests/cli, tests/core/abi,
 # one file). C tests are programs under BUILD, *.lua run in hvsh, *.t in bash.
 set -eu
 build=$1
@@ -19,7 +19,7 @@ trap 'rm -f "$list"' EXIT
 for path in "$@"; do
 	path=${path%/}
 	{
-		find "$path" \( -path 'tests/core*' -o -path 'tests/load*' \) -name 'test_*.c' | sed "s,^\(.*\)\.c$,$build/\1,"
+		find "$path" -path 'tests/core*' -name 'test_*.c' | sed "s,^\(.*\)\.c$,$build/\1,"
 		find "$path" \( -path 'tests/lua*' -o -path 'tests/modules*' -o -path 'tests/examples*' \) -name 'test_*.lua'
 		find "$path" -name '*.t'
 	} | sort >>"$list"

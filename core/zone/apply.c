@@ -89,6 +89,9 @@ static int stop(const struct hv_machine *machine, uint32_t id, struct hv_err *er
 {
 	int ret = hv_hyp_zone_stop(machine->hyp, id, err);
 
+	if (machine->serve && (!ret || ret == -ETIMEDOUT))
+		hv_serve_drop(machine->serve, id);
+
 	/* Also when a CPU of it is lost, the zone is gone. */
 	if (ret == -ETIMEDOUT && machine->records)
 		hv_records_drop(machine->records, id, NULL);
@@ -98,6 +101,37 @@ static int stop(const struct hv_machine *machine, uint32_t id, struct hv_err *er
 			hv_err_prefix(err, "the zone was stopped, but its record stays: ");
 	}
 	return ret;
+}
+
+/* A zone that runs already finds its devices again, as after a reset. */
+static int serve_zone(struct apply *a, const struct hv_zone *zone, struct hv_err *err)
+{
+	struct hv_serve *serve = a->machine->serve;
+	struct hv_zone_info info;
+	int ret;
+
+	/* One that ended by itself. */
+	hv_serve_drop(serve, zone->spec->id);
+	ret = hv_serve_open_zone(serve, zone, err);
+	if (ret)
+		return ret;
+	ret = find_running(a->machine, zone->spec->id, &info, err);
+	if (ret > 0)
+		ret = hv_serve_attach(serve, zone->spec->id, err);
+	if (ret < 0)
+		hv_serve_drop(serve, zone->spec->id);
+	return ret;
+}
+
+/* Its guest may ask for its devices with its first instruction. */
+static int start_zone(struct apply *a, const struct hv_zone *zone, struct hv_err *err)
+{
+	struct hv_serve *serve = a->machine->serve;
+	int ret = 0;
+
+	if (serve && hv_serve_has(serve, zone->spec->id))
+		ret = hv_serve_attach(serve, zone->spec->id, err);
+	return ret ?: hv_hyp_zone_start(a->machine->hyp, &zone->abi, err);
 }
 
 static int take_step(struct apply *a, const struct hv_step *step, struct hv_err *err)
@@ -115,6 +149,8 @@ static int take_step(struct apply *a, const struct hv_step *step, struct hv_err 
 		ret = find_running(a->machine, zone->spec->id, &info, err);
 		return ret > 0 ? stop(a->machine, zone->spec->id, err) : ret;
 	}
+	if (step->kind == HV_STEP_SERVE)
+		return serve_zone(a, zone, err);
 	ret = begin_zone(a, zone, err);
 	if (ret)
 		return ret;
@@ -125,7 +161,7 @@ static int take_step(struct apply *a, const struct hv_step *step, struct hv_err 
 	case HV_STEP_WRITE:
 		return hv_hyp_load_mem(a->machine->hyp, p->bytes, p->size, p->phys, err);
 	default:
-		return hv_hyp_zone_start(a->machine->hyp, &zone->abi, err);
+		return start_zone(a, zone, err);
 	}
 }
 
@@ -154,6 +190,8 @@ static void undo(struct apply *a, size_t done, struct hv_err *err)
 				snprintf(err->msg + len, sizeof(err->msg) - len,
 					 "; zone %s could not be stopped again (%.200s)", name,
 					 why.msg);
+		} else if (s->kind == HV_STEP_SERVE) {
+			hv_serve_drop(a->machine->serve, s->zone->spec->id);
 		} else if (s->kind == HV_STEP_STOP) {
 			snprintf(err->msg + len, sizeof(err->msg) - len,
 				 "; zone %s had been stopped and stays so", name);

@@ -225,6 +225,7 @@ static int check_all(struct hv_check *c, struct hv_err *err)
 	hv_check_windows(c);
 	hv_check_pci(c);
 	hv_check_ivc(c);
+	hv_check_devices(c);
 	for (size_t i = 0; i < set->n && !ret; i++) {
 		struct hv_entry *e = set->entries[i];
 

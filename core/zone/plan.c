@@ -22,10 +22,8 @@ const char *hv_zone_state_name(enum hv_zone_state state)
 const char *hv_step_kind_name(enum hv_step_kind kind)
 {
 	static const char *const names[] = {
-		[HV_STEP_STOP] = "stop",
-		[HV_STEP_LOAD] = "load",
-		[HV_STEP_WRITE] = "write",
-		[HV_STEP_START] = "start",
+		[HV_STEP_STOP] = "stop",   [HV_STEP_SERVE] = "serve", [HV_STEP_LOAD] = "load",
+		[HV_STEP_WRITE] = "write", [HV_STEP_START] = "start",
 	};
 
 	return names[kind];
@@ -97,18 +95,32 @@ static void add_step(struct hv_plan *plan, enum hv_step_kind kind, const struct 
 	};
 }
 
-static int make_steps(struct hv_plan *plan, unsigned int flags, struct hv_err *err)
+/* What is stopped is closed first; what runs and is served stays as it is. */
+static bool is_served_anew(const struct hv_zone_delta *d, const struct hv_serve *serve,
+			   unsigned int flags)
+{
+	if (!serve || !d->zone->n_devices)
+		return false;
+	return is_started(d, flags) ||
+	       (d->state == HV_ZONE_SAME && !hv_serve_has(serve, d->zone->spec->id));
+}
+
+static int make_steps(struct hv_plan *plan, const struct hv_serve *serve, unsigned int flags,
+		      struct hv_err *err)
 {
 	size_t max = 0;
 
 	for (size_t i = 0; i < plan->n_deltas; i++)
-		max += plan->deltas[i].zone->n_placements + 2;
+		max += plan->deltas[i].zone->n_placements + 3;
 	plan->steps = hv_arena_array(plan->arena, max, sizeof(*plan->steps));
 	if (!plan->steps)
 		return hv_err_nomem(err);
 	for (size_t i = 0; i < plan->n_deltas; i++)
 		if (is_started(&plan->deltas[i], flags) && plan->deltas[i].state != HV_ZONE_ABSENT)
 			add_step(plan, HV_STEP_STOP, plan->deltas[i].zone, NULL);
+	for (size_t i = 0; i < plan->n_deltas; i++)
+		if (is_served_anew(&plan->deltas[i], serve, flags))
+			add_step(plan, HV_STEP_SERVE, plan->deltas[i].zone, NULL);
 	for (size_t i = 0; i < plan->n_deltas; i++) {
 		const struct hv_zone *z = plan->deltas[i].zone;
 
@@ -161,9 +173,9 @@ static int check_left_running(const struct hv_plan *plan, const struct hv_view *
 	return 0;
 }
 
-static int fill_plan(struct hv_plan *plan, struct hv_zone_set *set, const struct hv_view *view,
-		     const char *const *names, size_t n_names, unsigned int flags,
-		     struct hv_err *err)
+static int fill_plan(struct hv_plan *plan, struct hv_zone_set *set, const struct hv_serve *serve,
+		     const struct hv_view *view, const char *const *names, size_t n_names,
+		     unsigned int flags, struct hv_err *err)
 {
 	int ret = 0;
 
@@ -184,7 +196,7 @@ static int fill_plan(struct hv_plan *plan, struct hv_zone_set *set, const struct
 		ret = make_delta(plan, &e->zone, view, &plan->deltas[plan->n_deltas++], err);
 	}
 	if (!ret)
-		ret = make_steps(plan, flags, err);
+		ret = make_steps(plan, serve, flags, err);
 	return ret ?: check_left_running(plan, view, err);
 }
 
@@ -207,7 +219,7 @@ int hv_plan_make(struct hv_zone_set *set, const struct hv_machine *machine,
 		plan->arena = hv_arena_new();
 	ret = plan && plan->arena ? hv_view_read(set, machine, &view, err) : hv_err_nomem(err);
 	if (!ret)
-		ret = fill_plan(plan, set, &view, names, n_names, flags, err);
+		ret = fill_plan(plan, set, machine->serve, &view, names, n_names, flags, err);
 	hv_view_free(&view);
 	if (ret) {
 		hv_plan_free(plan);

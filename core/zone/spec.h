@@ -53,19 +53,21 @@ struct hv_spec_image {
 };
 
 struct hv_spec_option {
-	enum { HV_OPT_STRING, HV_OPT_INT, HV_OPT_BOOL, HV_OPT_INTS } type;
+	enum { HV_OPT_STRING, HV_OPT_INT, HV_OPT_BOOL, HV_OPT_INTS, HV_OPT_STRINGS } type;
 	const char *key;
 	const char *string;
 	int64_t integer;
 	bool boolean;
 	size_t n_ints;
 	const int64_t *ints;
+	size_t n_strings;
+	const char *const *strings;
 	struct hv_origin origin;
 };
 
 /* A virtio device. Type-specific settings ("image", "tap", "mac"…) stay key/value: the device itself knows them. */
 struct hv_spec_device {
-	const char *type; /* "blk", "net", "console", "gpu", "scmi", "rng", "input" */
+	const char *type; /* "blk", "net", "console", "gpu", "scmi", "rng", "input", or "slot": a window without a device */
 	const char *name; /* unique within the zone */
 	bool has_at;
 	uint64_t at, size; /* register window; size 0 = 0x200 */

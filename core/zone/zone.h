@@ -14,6 +14,7 @@
 #include "zone/host.h"
 #include "zone/image.h"
 #include "zone/record.h"
+#include "zone/serve.h"
 #include "zone/spec.h"
 
 /*
@@ -85,6 +86,7 @@ struct hv_machine {
 	const struct hv_host *host;      /* zone0's view */
 	struct hv_records *records;      /* what we started earlier; may be NULL */
 	const struct hv_board *board;    /* fallback for zones without one; may be NULL */
+	struct hv_serve *serve; /* what serves virtio devices; NULL = not this process */
 };
 
 /*
@@ -118,11 +120,12 @@ struct hv_change {
 
 enum hv_step_kind {
 	HV_STEP_STOP,
+	HV_STEP_SERVE, /* opens the zone's virtio devices; the start attaches them */
 	HV_STEP_LOAD,  /* placement.image */
 	HV_STEP_WRITE, /* placement.bytes */
 	HV_STEP_START,
 };
-/* "stop", "load", "write", "start". */
+/* "stop", "serve", "load", "write", "start". */
 const char *hv_step_kind_name(enum hv_step_kind kind);
 
 struct hv_step {
@@ -147,6 +150,10 @@ struct hv_plan {
 };
 
 #define HV_PLAN_RESTART 1u /* zones that are CHANGED or FAILED are stopped and started; otherwise they are left and only reported */
+/*
+ * Zones that run as written but are not served, though this machine has who could do it (the
+ * service was restarted), are served anew: their guests find devices that were reset.
+ */
 #define HV_PLAN_FORCE 2u   /* restart also those that are SAME */
 
 /*
@@ -165,8 +172,10 @@ typedef int hv_apply_fn(const struct hv_step *step, size_t index, uint64_t done,
 			void *arg);
 
 /*
- * Takes the steps in order. When one fails, zones this plan has started are
- * stopped again, in reverse order, and the error says what was undone (and what could not
+ * Takes the steps in order: everything is stopped that has to be, then the devices of all zones are
+ * opened, then one zone after the other is loaded and started. When one fails, zones this plan has
+ * started are stopped again, in reverse order, their devices closed, and the error says what was
+ * undone (and what could not
  * be: a zone that was stopped for a restart stays stopped). A record is written for each zone started.
  * -EEXIST, and its memory is left alone, when a zone's id runs that did not when the plan was made.
  * -ENODEV without a hypervisor.
@@ -174,7 +183,7 @@ typedef int hv_apply_fn(const struct hv_step *step, size_t index, uint64_t done,
 int hv_plan_apply(struct hv_plan *plan, const struct hv_machine *machine, hv_apply_fn *progress,
 		  void *arg, struct hv_err *err);
 
-/* Stops a running zone and drops its record. -ENOENT when it does not run; zone 0 is -EPERM. */
+/* Stops a running zone, closes its devices and drops its record. -ENOENT when it does not run; zone 0 is -EPERM. */
 int hv_zone_stop(const struct hv_machine *machine, uint32_t id, struct hv_err *err);
 
 #endif

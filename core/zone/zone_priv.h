@@ -151,6 +151,7 @@ void hv_check_memory(struct hv_check *c);
 void hv_check_irqs(struct hv_check *c);
 void hv_check_pci(struct hv_check *c);
 void hv_check_ivc(struct hv_check *c);
+void hv_check_devices(struct hv_check *c);
 /* One zone by itself. */
 void hv_check_layout(struct hv_check *c, struct hv_entry *e);
 void hv_check_windows(struct hv_check *c);

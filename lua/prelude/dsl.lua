@@ -341,6 +341,32 @@ local function device_field(names, adopted)
 	end
 end
 
+-- What is known of a device goes into what it becomes part of: into = {errors, places, note}. It brings the lines of
+-- its own constructor; where that was not found, file and line are those of the list. Returns how many more errors
+-- there were.
+local function adopt(a, file, line, into)
+	local data, prefix = a.data, "devices." .. a.device.name
+	local from = file_of(data.place)
+	if from then file, line = from, data.place.line end
+	into.note(prefix, file, line)
+	for _, e in ipairs(data.errors) do
+		into.errors[#into.errors + 1] = {
+			path = e.path ~= "" and prefix .. "." .. e.path or prefix, message = e.message,
+			file = file, line = srcmap.line_of(data.lines, e.path) or line,
+		}
+	end
+	for t, places in next, data.places do
+		local full = {}
+		for key, path in next, places do
+			full[key] = prefix .. "." .. path
+			into.note(full[key], file, srcmap.line_of(data.lines, path) or line)
+		end
+		-- The zone has its own copy of the device, but shares the tables in it.
+		into.places[t == data.raw and a.device or t] = full
+	end
+	return data.more
+end
+
 local function name_devices(names, adopted)
 	for _, a in ipairs(adopted) do
 		if not a.device.name then
@@ -472,28 +498,9 @@ local function define(name, raw, place, folder)
 	for _, places in next, ctx.places do
 		for _, path in next, places do note(path, file, srcmap.line_of(lines, path) or place.line) end
 	end
-	-- A device brings the lines of its own constructor; where that was not found, the line in the list.
 	for _, a in ipairs(adopted) do
-		local data, prefix = a.data, "devices." .. a.device.name
-		local from, line = file_of(data.place), data.place.line
-		if not from then from, line = file, srcmap.line_of(lines, a.path) or place.line end
-		note(prefix, from, line)
-		for _, e in ipairs(data.errors) do
-			errors[#errors + 1] = {
-				path = e.path ~= "" and prefix .. "." .. e.path or prefix, message = e.message,
-				file = from, line = srcmap.line_of(data.lines, e.path) or line,
-			}
-		end
-		more = more + data.more
-		for t, places in next, data.places do
-			local full = {}
-			for key, path in next, places do
-				full[key] = prefix .. "." .. path
-				note(full[key], from, srcmap.line_of(data.lines, path) or line)
-			end
-			-- The zone has its own copy of the device, but shares the tables in it.
-			ctx.places[t == data.raw and a.device or t] = full
-		end
+		local line = srcmap.line_of(lines, a.path) or place.line
+		more = more + adopt(a, file, line, { errors = errors, places = ctx.places, note = note })
 	end
 	if #errors > 0 then
 		-- In a loop, or through a function, the line does not tell which zone it was.
@@ -541,6 +548,27 @@ function dsl.zone(name, ...)
 	return pending("zone", name, place, function(raw, where, extra)
 		return finish(name, raw, where, extra)
 	end)
+end
+
+-- Devices without a zone's definition, for a zone that runs: what lua/spec.c reads like a zone's list.
+function dsl.devices_spec(values)
+	local names, adopted, devices, origins = {}, {}, {}, {}
+	local ctx = validate.context {}
+	local take = device_field(names, adopted)
+	for i, value in ipairs(values) do
+		devices[i] = take(ctx, value, "device", validate.show)
+		if not devices[i] then error((ctx.errors[1].message:gsub("^is ", "a device was expected, not ")), 0) end
+	end
+	name_devices(names, adopted)
+	local function note(path, file, line) origins[path] = origins[path] or { file = file, line = line } end
+	local more = 0
+	for _, a in ipairs(adopted) do
+		more = more + adopt(a, nil, 0, { errors = ctx.errors, places = ctx.places, note = note })
+	end
+	if #ctx.errors > 0 then error(report(ctx.errors, more), 0) end
+	local proxy = freeze({ devices = devices }, spec_meta)
+	spec_data[proxy] = { spec = { devices = devices }, origins = origins, places = ctx.places }
+	return proxy
 end
 
 -- ---- for the rest of hvsh

@@ -10,7 +10,7 @@ local frozen = {}
 --   get = function(key),       what is worked out when it is read; nil = no such field
 --   names = {...},             what get knows, for suggestions (default: the fields)
 --   strict = true,             an unknown field is an error with a suggestion
---   tostring =, len =, pairs =, call =
+--   tostring =, len =, pairs =, call =, close =
 -- }
 function frozen.object(o)
 	local fields = o.fields
@@ -21,6 +21,7 @@ function frozen.object(o)
 		__tostring = o.tostring or function() return noun end,
 		__len = o.len,
 		__call = o.call,
+		__close = o.close,
 		__newindex = function(_, key)
 			error(("%s cannot be changed (field %s)"):format(noun, tostring(key)), 2)
 		end,

@@ -7,16 +7,21 @@ local parts = {
 	zone = function() return dsl().zone end,
 	zones = function() return require "hvsh.zones" end,
 	memmap = function() return require "hvsh.memmap" end,
+	fdt = function() return require "hvsh.fdt" end,
+	clock = function() return require "hvsh.clock" end,
 	hv = function() return require "hvsh.hv" end,
 	log = function() return require "hvsh.log" end,
 	virtio = function()
-		return require("hvsh.frozen").object {
-			name = "hvsh.virtio", fields = dsl().devices, strict = true,
-		}
+		local fields = { list = function() return require("hvsh.device").list() end }
+		for name, constructor in pairs(dsl().devices) do fields[name] = constructor end
+		return require("hvsh.frozen").object { name = "hvsh.virtio", fields = fields, strict = true }
 	end,
 }
-for _, name in ipairs { "blk", "net", "console", "gpu", "scmi", "rng", "input" } do
+for _, name in ipairs { "blk", "net", "console", "gpu", "scmi", "rng", "input", "slot" } do
 	parts[name] = function() return dsl().devices[name] end
+end
+for _, name in ipairs { "spawn", "sleep", "after", "every" } do
+	parts[name] = function() return require("hvsh.task")[name] end
 end
 
 local loaded = {}

@@ -75,9 +75,39 @@ local function zone_shutdown(args)
 	return 0
 end
 
+-- What a device of a virtio file has, without where it was read.
+local function options_of(dev)
+	local options = {}
+	for key, value in pairs(dev) do
+		if key ~= "type" and key ~= "name" and key ~= "reader" and key ~= "pointer" then options[key] = value end
+	end
+	return options
+end
+
+-- Serves the zones of a virtio file, which somebody starts before or afterwards, until it is ended.
+local function virtio_start(args)
+	if #args ~= 1 then return misuse "virtio start takes one file" end
+	local json = require "import.json"
+	local files, why = require("hvsh.command.import").read(args)
+	if not files then return fail(why) end
+	local zones, problems = json.virtio(files[1])
+	if not zones then
+		for i, place in ipairs(problems) do problems[i] = json.format(place) end
+		return fail(table.concat(problems, "\n"))
+	end
+	local dsl = require "hvsh.dsl"
+	for _, zone in ipairs(zones) do
+		local devices = {}
+		for i, dev in ipairs(zone.devices) do devices[i] = dsl.devices[dev.type](dev.name, options_of(dev)) end
+		local ok, message = core.serve_zone(zone.id, ("zone%d"):format(zone.id), zone.ram, dsl.devices_spec(devices))
+		if not ok then return fail(message) end
+	end
+	return 0
+end
+
 local commands = {
 	zone = { start = zone_start, list = zone_list, shutdown = zone_shutdown },
-	virtio = {},
+	virtio = { start = virtio_start },
 }
 
 -- argv: the words after the program's name. Returns the exit code.
@@ -89,9 +119,6 @@ function hvisor.run(argv)
 	local group = commands[argv[1]]
 	if not group then
 		return misuse(argv[1] and ("there is no command '%s'"):format(term.clean(argv[1])) or "a command is missing")
-	end
-	if argv[1] == "virtio" and argv[2] == "start" then
-		return fail "this version of hvsh does not serve virtio devices yet; keep the old tool's service for that"
 	end
 	local command = group[argv[2]]
 	if not command then

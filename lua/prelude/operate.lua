@@ -55,7 +55,7 @@ function operate.plan(specs, options)
 	return nil, message, code, findings
 end
 
-local verbs = { load = "loading", write = "writing", start = "starting", stop = "stopping" }
+local verbs = { serve = "opening", load = "loading", write = "writing", start = "starting", stop = "stopping" }
 
 -- Takes the steps of a plan, with a progress line on a terminal.
 function operate.apply(plan)

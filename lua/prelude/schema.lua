@@ -5,6 +5,7 @@
 -- A type is a table with `kind`:
 --   integer {min,max} · size {min} (bytes, or "512M") · address · string {max} · path · boolean · mac · bdf
 --   enum {values} · numbers {min,max,all} (a list, or "2-3,5"; all: also "all") · range (first, last)
+--   texts {max} (a list) · lent (numbers, or a list of names, or "all")
 --   record {fields} · list {of} · some {of} (one record or a list) · image {fields} (a path or a record)
 --   region (a region's name or number) · devices · board
 -- A field is a type with name, doc, example and, where they apply, required, default, unit, arch.
@@ -205,8 +206,8 @@ schema.device_common = record {
 }
 
 local function ids(name, what)
-	return field(name, "numbers", "Which of the host's " .. what .. ' the zone may use; "all" for every one.',
-		{ min = 0, max = U32, all = true, example = "{0, 1, 2}" })
+	return field(name, "lent", "Which of the host's " .. what .. ' the zone may use, by number, name or reference; "all" for every one.',
+		{ min = 0, max = U32, all = true, example = '{"uart0", "/soc/serial@3000:baud"}' })
 end
 
 schema.devices = {
@@ -217,6 +218,9 @@ schema.devices = {
 		field("snapshot", "boolean", "Writes are forgotten when the zone stops.", { default = false, example = "true" }),
 		field("serial", "string", "Serial number the guest sees.", { max = 20, example = '"root-1"' }),
 		field("queues", "integer", "Request queues.", { min = 1, max = 8, default = 1, example = "2" }),
+		field("queue_size", "integer", "Entries of a queue, a power of two.", { min = 4, max = 1024, default = 256, example = "128" }),
+		field("block_size", "integer", "Bytes of a block, as the guest sees it.", { min = 512, max = 4096, default = "the disk's own", example = "4096" }),
+		field("direct", "boolean", "Past the host's page cache.", { default = false, example = "true" }),
 	},
 	net = record {
 		field("tap", "string", "TAP device on this side.", { max = 15, example = '"tap0"' }),
@@ -225,10 +229,16 @@ schema.devices = {
 		field("mac", "mac", "Hardware address.", { default = "made from the names of zone and device", example = '"52:54:00:10:10:10"' }),
 		field("mtu", "integer", "Largest packet.", { min = 68, max = 65535, unit = "bytes", default = 1500, example = "9000" }),
 		field("queues", "integer", "Queue pairs.", { min = 1, max = 7, default = 1, example = "2" }),
+		field("queue_size", "integer", "Entries of a queue, a power of two.", { min = 4, max = 1024, default = 512, example = "256" }),
 	},
 	console = record {
 		field("log", "path", "File that keeps the output.", { example = '"/var/log/hvsh/linux1.log"' }),
+		field("log_max", "size", "At this length the file becomes FILE.1 and a new one begins.", { min = 4096, default = "never", example = '"8M"' }),
+		field("log_keep", "integer", "How many old files are kept.", { min = 0, max = 1000, default = 0, example = "4" }),
 		field("pty", "boolean", "A pseudo-terminal as well.", { default = false, example = "true" }),
+		field("pty_link", "path", "Symbolic link to the pseudo-terminal.", { example = '"/run/hvsh/linux1-console"' }),
+		field("scrollback", "size", "How much output is kept for those who come later.", { min = 4096, max = 256 << 20, default = 256 << 10, example = '"1M"' }),
+		field("ports", "texts", "Byte channels besides the console, by name: /dev/virtio-ports/NAME in the guest.", { max = 6, example = '{"org.example.agent"}' }),
 		field("columns", "integer", "Width the guest is told.", { min = 1, max = 65535, unit = "characters", example = "80" }),
 		field("rows", "integer", "Height the guest is told.", { min = 1, max = 65535, unit = "characters", example = "25" }),
 	},
@@ -239,9 +249,8 @@ schema.devices = {
 		field("connector", "string", "Which connector.", { max = 31, example = '"HDMI-A-1"' }),
 	},
 	scmi = record { ids("clocks", "clocks"), ids("resets", "resets"), ids("powers", "power domains") },
-	rng = record {
-		field("source", "path", "Where entropy comes from.", { default = "the kernel", example = '"/dev/hwrng"' }),
-	},
+	rng = record {},
+	slot = record {},
 	input = record {
 		field("evdev", "path", "Input device handed to the zone.", { example = '"/dev/input/event0"' }),
 	},

@@ -403,6 +403,32 @@ function check.numbers(ctx, t, v, path)
 	return out
 end
 
+-- A list of texts, each once.
+function check.texts(ctx, t, v, path)
+	local raw = plain(ctx, v, path, "a list of texts" .. example(t))
+	local n = raw and length(ctx, raw, path, t.max)
+	if not n then return nil end
+	local out, seen = {}, {}
+	for i = 1, n do
+		local at = join(path, i)
+		local word = text(ctx, { name = t.name, max = 127 }, rawget(raw, i), at)
+		if word and seen[word] then
+			fail(ctx, at, "%s is listed twice", show(word))
+		elseif word then
+			seen[word] = true
+			keep(ctx, out, #out + 1, word, at)
+		end
+	end
+	return out
+end
+
+-- "all", a list of numbers, or one of names.
+function check.lent(ctx, t, v, path)
+	if v == "all" then return v end
+	if type(v) == "table" and type(rawget(v, 1)) == "string" then return check.texts(ctx, { name = t.name }, v, path) end
+	return check.numbers(ctx, t, v, path)
+end
+
 -- {first, last}
 function check.range(ctx, t, v, path)
 	local raw = plain(ctx, v, path, "a first and a last number" .. example(t))

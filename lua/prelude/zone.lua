@@ -62,6 +62,30 @@ function methods:check()
 	return operate().check(operate().specs())
 end
 
+-- A virtio device of the zone, while it is served by this process.
+function methods:device(name)
+	local s = spec(self, "device")
+	if type(name) ~= "string" then error('device takes a name: zone:device "root"', 2) end
+	if define.active then return define.finish "a running zone" end
+	return require("hvsh.device").find(s.id, s.name, name)
+end
+
+-- All of them.
+function methods:devices()
+	local s = spec(self, "devices")
+	if define.active then return define.finish "a running zone" end
+	return require("hvsh.device").list(s.id)
+end
+
+-- Adds a device while the zone runs, in a window that was planned: blk "data" {…}. Its object.
+function methods:attach(definition)
+	local s = current(self, "attach")
+	if define.active then return define.intend() end
+	local handle, message, code = core.device_attach(s.id, require("hvsh.dsl").devices_spec { definition })
+	if not handle then return nil, message, code end
+	return require("hvsh.device").object(handle)
+end
+
 local function describe(self)
 	local s = spec_of[self]
 	local text = ("zone %s (%d)"):format(s.name, s.id)

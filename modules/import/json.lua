@@ -7,7 +7,7 @@
 local json = require "hvsh.json"
 local Reader = require "import.json.reader"
 local read_zone = require "import.json.zone"
-local read_virtio = require "import.json.virtio"
+local virtio_file = require "import.json.virtio"
 local script_of = require "import.json.script"
 local place_of = require "import.json.places"
 
@@ -50,7 +50,7 @@ function import.files(files)
 	if #zones == 0 and #virtio > 0 then
 		virtio[1][1]:problem("/zones", "this file only describes devices: name the zone files they belong to as well")
 	else
-		for _, v in ipairs(virtio) do read_virtio(v[1], v[2], zones) end
+		for _, v in ipairs(virtio) do virtio_file.with_zones(v[1], v[2], zones) end
 	end
 	local problems, notes = {}, {}
 	for _, r in ipairs(readers) do
@@ -60,6 +60,19 @@ function import.files(files)
 	if #problems > 0 then return nil, problems, notes end
 	local definitions, script = script_of(zones, names)
 	return { script = script, definitions = definitions, zones = zones, notes = notes }
+end
+
+-- A virtio file by itself, for who serves the zones it names: a list of {id=, ram=, devices=}; nil and problems.
+function import.virtio(file)
+	local r, root = parse(file)
+	local zones
+	if root and root.zones == nil then
+		r:problem("", root.zone_id ~= nil and "this is a zone file; a virtio file has zones with devices" or "no virtio file: zones is missing")
+	elseif root then
+		zones = virtio_file.alone(r, root)
+	end
+	if #r.problems > 0 then return nil, r.problems, r.notes end
+	return zones, r.notes
 end
 
 -- Defines the zones of a result, as if they stood in a script whose lines are those of the JSON files: what

@@ -24,7 +24,7 @@ for script in "$ex"/*.lua "$ex"/imported/*.lua; do
 	out_lacks "warning" "$name: no warning"
 	run hvsh --sim plan "$script"
 	is 2 "$name: plan has something to do"
-	run hvsh --sim "$script"
+	run hvsh --sim --no-serve "$script"
 	is 0 "$name: runs"
 	err_has "simulated" "$name: says that it was simulated"
 done

@@ -161,13 +161,13 @@ t.test("parts of a spec may be used again", function()
 end)
 
 t.test("devices: names, defaults, one device in two zones", function()
-	local z = fresh('local r = rng {source = "/dev/hwrng"}\nlocal function z(n) return zone("z" .. n) {' .. small ..
+	local z = fresh('local r = rng {at = 0xa000000}\nlocal function z(n) return zone("z" .. n) {' .. small ..
 		', devices = {r, blk {image = "x"}, blk "blk0" {image = "y"}, console "hvc0", net {tap = "t", enabled = false}}} end\n' ..
 		"z(1) return z(2)")
 	local d = dsl.spec_of(z).devices
 	t.same({ d[1].name, d[2].name, d[3].name, d[4].name, d[5].name }, { "rng0", "blk1", "blk0", "hvc0", "net0" })
 	t.eq(d[5].enabled, false)
-	t.eq(d[1].options.source, "/dev/hwrng")
+	t.eq(d[1].at, 0xa000000)
 	local _, err = fresh('zone "a" {' .. small .. ', devices = {rng "x" {},\n rng "x" {}}}')
 	t.has(err, 'boot.lua:2: devices[2]: a device named "x" is there already')
 end)

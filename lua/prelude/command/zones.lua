@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: GPL-2.0-or-later
 -- list, start, stop and restart.
 local common = require "hvsh.command.common"
+local control = require "hvsh.control"
 local operate = require "hvsh.operate"
 local report = require "hvsh.report"
 local term = require "hvsh.term"
@@ -10,20 +11,33 @@ local DEFAULT_SCRIPT = "/etc/hvsh/boot_zones.lua"
 local zones = {}
 
 function zones.list(request)
-	local rows, message = operate.list {}
+	local array = require("hvsh.json").array
+	local served, message, _, alone = control.ask { request = "list" }
+	local rows
+	if served then
+		rows = served.zones
+	elseif alone then
+		rows, message = operate.list {}
+	end
 	if not rows then return common.fail(message) end
 	if request.options.json then
-		local array = require("hvsh.json").array
 		local data = {}
 		for i, row in ipairs(rows) do
 			data[i] = {
 				id = row.id, name = row.name, state = row.state, cpus = array(row.cpus), memory = row.memory,
 			}
 		end
-		return common.json { simulated = common.simulated(), zones = array(data) }
+		return common.json {
+			simulated = common.simulated(), zones = array(data), devices = array(served and served.devices or {}),
+		}
 	end
-	common.print(common.banner(request.color))
+	common.print(served and common.simulated() and { term.paint(request.color, "yellow", "SIMULATED hypervisor") }
+		or served and {} or common.banner(request.color))
 	common.print(report.zones(rows, { color = request.color }))
+	if served and #served.devices > 0 then
+		common.print { "" }
+		common.print(require("hvsh.device").lines(served.devices, request.color))
+	end
 	return 0
 end
 
@@ -40,8 +54,27 @@ local function split(args)
 	return script, names
 end
 
+-- Zones of the service's own script, started by the service. nil where there is none.
+local function ask_service(request, verb, names)
+	local reply, message, _, alone = control.ask { request = verb, zones = require("hvsh.json").array(names) }
+	if alone then return nil end
+	if not reply then return common.fail(message) end
+	local mark = common.mark(request.color)
+	if #names == 0 then
+		common.print { ("all zones of the service: %s%s"):format(verb == "start" and "running" or "restarted", mark) }
+	end
+	for _, name in ipairs(names) do
+		common.print { ("%s: %s%s"):format(term.clean(name), verb == "start" and "running" or "restarted", mark) }
+	end
+	return 0
+end
+
 local function start(request, options)
 	local script, names = split(request.args)
+	if not script then
+		local code = ask_service(request, options.restart and "restart" or "start", names)
+		if code then return code end
+	end
 	local specs = common.read(script or DEFAULT_SCRIPT, {})
 	if not specs then return 1 end
 	local unknown = operate.unknown(names)
@@ -77,7 +110,14 @@ function zones.stop(request)
 	local code = 0
 	local mark = common.mark(request.color)
 	for _, name in ipairs(names) do
-		local ok, result, word = operate.stop(name)
+		local ok, result, word, alone
+		local reply
+		reply, result, word, alone = control.ask { request = "stop", zone = name }
+		if reply then
+			ok, result = true, reply
+		elseif alone then
+			ok, result, word = operate.stop(name)
+		end
 		if ok then
 			common.print { ("%s (%d): stopped%s"):format(term.clean(result.name), result.id, mark) }
 		elseif all and word == "ENOENT" then

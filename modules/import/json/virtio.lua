@@ -136,6 +136,40 @@ local function check_device(r, dev, zone)
 	end
 end
 
+local function read_devices(r, entry, at, each)
+	local counts = {}
+	for k, device in ipairs(r:list(entry, at, "devices", 8)) do
+		local where = ("%s/devices/%d"):format(at, k - 1)
+		if r:object(device, where) then
+			local dev = read_device(r, device, where, counts)
+			if dev and dev.at and dev.irq then each(dev) end
+		end
+	end
+end
+
+-- Without zone files, as the old tool's service works: {id=, ram = {{ipa=, phys=, size=}}, devices=} each.
+local function read_alone(r, root)
+	local zones = {}
+	r:known(root, "", set "zones")
+	for i, entry in ipairs(r:list(root, "", "zones", 32)) do
+		local at = ("/zones/%d"):format(i - 1)
+		if r:object(entry, at) then
+			r:known(entry, at, set "id memory_region devices")
+			local zone = { id = r:integer(entry, at, "id", { min = 1, max = 31 }), ram = {}, devices = {} }
+			for k, region in ipairs(r:list(entry, at, "memory_region", 64)) do
+				local where = ("%s/memory_region/%d"):format(at, k - 1)
+				if r:object(region, where) then
+					zone.ram[k] = { phys = r:integer(region, where, "zone0_ipa"), ipa = r:integer(region, where, "zonex_ipa"),
+						size = r:integer(region, where, "size", { min = 1 }) }
+				end
+			end
+			read_devices(r, entry, at, function(dev) zone.devices[#zone.devices + 1] = dev end)
+			zones[#zones + 1] = zone
+		end
+	end
+	return zones
+end
+
 -- zones: the tables of the zone files given along.
 local function read_virtio(r, root, zones)
 	r:known(root, "", set "zones")
@@ -150,21 +184,14 @@ local function read_virtio(r, root, zones)
 			elseif zone then
 				r:known(entry, at, set "id memory_region devices")
 				compare_memory(r, entry, at, zone)
-				local counts = {}
 				zone.devices = zone.devices or {}
-				for k, device in ipairs(r:list(entry, at, "devices", 8)) do
-					local where = ("%s/devices/%d"):format(at, k - 1)
-					if r:object(device, where) then
-						local dev = read_device(r, device, where, counts)
-						if dev and dev.at and dev.irq then
-							check_device(r, dev, zone)
-							zone.devices[#zone.devices + 1] = dev
-						end
-					end
-				end
+				read_devices(r, entry, at, function(dev)
+					check_device(r, dev, zone)
+					zone.devices[#zone.devices + 1] = dev
+				end)
 			end
 		end
 	end
 end
 
-return read_virtio
+return { with_zones = read_virtio, alone = read_alone }

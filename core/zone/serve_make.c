@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "zone/serve_priv.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "virtio/dev/blk.h"
+#include "virtio/dev/console.h"
+#include "virtio/dev/net.h"
+#include "virtio/dev/rng.h"
+#include "virtio/dev/scmi.h"
+
+bool hv_spec_is_slot(const struct hv_spec_device *spec)
+{
+	return !strcmp(spec->type, "slot");
+}
+
+static const char *text(const struct hv_spec_device *spec, const char *key)
+{
+	const struct hv_spec_option *o = hv_spec_option(spec, key);
+
+	return o ? o->string : NULL;
+}
+
+static bool flag(const struct hv_spec_device *spec, const char *key)
+{
+	const struct hv_spec_option *o = hv_spec_option(spec, key);
+
+	return o && o->boolean;
+}
+
+/* 0 where it is not given. The schema has seen to the range. */
+static uint64_t number(const struct hv_spec_device *spec, const char *key)
+{
+	const struct hv_spec_option *o = hv_spec_option(spec, key);
+
+	return o ? (uint64_t)o->integer : 0;
+}
+
+static const struct hv_origin *origin(const struct hv_spec_device *spec, const char *key)
+{
+	const struct hv_spec_option *o = hv_spec_option(spec, key);
+
+	return o ? &o->origin : &spec->origin;
+}
+
+/* Puts the line of one option before a message that is about it alone. */
+static int blame(const char *name, const struct hv_spec_device *spec, const char *key, int ret,
+		 struct hv_err *err)
+{
+	char where[HV_ORIGIN_TEXT];
+
+	if (ret >= 0)
+		return ret;
+	hv_origin_format(origin(spec, key), where);
+	return hv_err_prefix(err, *where ? "%s (%s): " : "%s%s: ", name, where);
+}
+
+static int make_blk(struct hv_serve *serve, struct hv_served *dev, const char *name,
+		    const struct hv_spec_device *spec, struct hv_err *err)
+{
+	struct hv_blk_opts opts = {
+		.origin = dev->dev.origin,
+		.image = text(spec, "image"),
+		.overlay = text(spec, "overlay"),
+		.snapshot = flag(spec, "snapshot"),
+		.readonly = flag(spec, "readonly"),
+		.direct = flag(spec, "direct"),
+		.serial = text(spec, "serial"),
+		.queues = (unsigned int)number(spec, "queues"),
+		.queue_size = (unsigned int)number(spec, "queue_size"),
+		.block_size = (unsigned int)number(spec, "block_size"),
+	};
+
+	if (serve->harmless) {
+		if (opts.overlay)
+			hv_log(HV_LOG_WARN, "%s: its overlay %s is left out of the simulation",
+			       name, opts.overlay);
+		opts.overlay = NULL;
+		opts.direct = false;
+		opts.snapshot = !opts.readonly;
+	}
+	return hv_blk_init(&dev->dev, name, &opts, err);
+}
+
+/* A switch is made by the first device that names it and lives as long as the service. */
+static int find_switch(struct hv_serve *serve, const char *name, struct hv_switch **sw,
+		       struct hv_err *err)
+{
+	int ret;
+
+	for (unsigned int i = 0; i < serve->n_switches; i++)
+		if (!strcmp(hv_switch_name(serve->switches[i]), name)) {
+			*sw = serve->switches[i];
+			return 0;
+		}
+	if (serve->n_switches == HV_SERVE_SWITCHES)
+		return hv_err_set(err, ENOSPC, "switch %s: there can be %d switches", name,
+				  HV_SERVE_SWITCHES);
+	ret = hv_switch_new(name, sw, err);
+	if (!ret)
+		serve->switches[serve->n_switches++] = *sw;
+	return ret;
+}
+
+static int make_net(struct hv_serve *serve, struct hv_served *dev, const char *name,
+		    const struct hv_spec_device *spec, struct hv_err *err)
+{
+	const char *sw = text(spec, "switch"), *mac = text(spec, "mac");
+	struct hv_net_opts opts = {
+		.origin = dev->dev.origin,
+		.tap = text(spec, "tap"),
+		.bridge = text(spec, "bridge"),
+		.mtu = (uint16_t)number(spec, "mtu"),
+		.pairs = (unsigned int)number(spec, "queues"),
+		.queue_size = (unsigned int)number(spec, "queue_size"),
+		.has_mac = mac != NULL,
+	};
+	int ret = 0;
+
+	if (!opts.tap && !sw && !opts.bridge)
+		return blame(name, spec, "tap",
+			     hv_err_set(err, EINVAL,
+					"a network needs tap = \"tap0\" or switch = \"lan\""),
+			     err);
+	if (serve->harmless && !sw) {
+		sw = opts.bridge ?: "simulated";
+		opts.tap = opts.bridge = NULL;
+	}
+	if (mac)
+		ret = blame(name, spec, "mac", hv_mac_parse(mac, opts.mac, err), err);
+	if (!ret && sw)
+		ret = blame(name, spec, "switch", find_switch(serve, sw, &opts.sw, err), err);
+	return ret ?: hv_net_init(&dev->dev, name, &opts, err);
+}
+
+static int make_console(struct hv_serve *serve, struct hv_served *dev, const char *name,
+			const struct hv_spec_device *spec, struct hv_err *err)
+{
+	const struct hv_spec_option *ports = hv_spec_option(spec, "ports");
+	struct hv_console_port_opts port[HV_CONSOLE_PORTS] = {
+		{
+			.log = text(spec, "log"),
+			.log_max = number(spec, "log_max"),
+			.log_keep = (unsigned int)number(spec, "log_keep"),
+			.pty = flag(spec, "pty") || text(spec, "pty_link"),
+			.pty_link = text(spec, "pty_link"),
+			.output = (size_t)number(spec, "scrollback"),
+			.cols = (uint16_t)number(spec, "columns"),
+			.rows = (uint16_t)number(spec, "rows"),
+		},
+	};
+	struct hv_console_opts opts = { .origin = dev->dev.origin, .ports = port, .n_ports = 1 };
+
+	if (ports && ports->n_strings >= HV_CONSOLE_PORTS)
+		return blame(name, spec, "ports",
+			     hv_err_set(err, EINVAL,
+					"%zu ports besides the console; there can be %d",
+					ports->n_strings, HV_CONSOLE_PORTS - 1),
+			     err);
+	for (size_t i = 0; ports && i < ports->n_strings; i++)
+		port[opts.n_ports++] = (struct hv_console_port_opts){
+			.name = ports->strings[i],
+			.data = true,
+		};
+	if (serve->harmless) {
+		port[0].log = port[0].pty_link = NULL;
+		port[0].pty = false;
+	}
+	return hv_console_init(&dev->dev, name, &opts, err);
+}
+
+static int make_rng(struct hv_serve *serve, struct hv_served *dev, const char *name,
+		    const struct hv_spec_device *spec, struct hv_err *err)
+{
+	(void)serve;
+	(void)spec;
+	return hv_rng_init(&dev->dev, name, &dev->dev.origin, err);
+}
+
+static struct hv_scmi_allow allowed(const struct hv_spec_device *spec, const char *key)
+{
+	const struct hv_spec_option *o = hv_spec_option(spec, key);
+
+	if (!o)
+		return (struct hv_scmi_allow){ .origin = spec->origin };
+	/* The schema knows one word: "all". */
+	return (struct hv_scmi_allow){
+		.all = o->type == HV_OPT_STRING,
+		.n_ids = o->n_ints,
+		.ids = o->ints,
+		.n_names = o->n_strings,
+		.names = o->strings,
+		.origin = o->origin,
+	};
+}
+
+/* References are looked up in the tree this machine runs with; a simulated one has none. */
+static int need_clocks(struct hv_serve *serve, struct hv_err *err)
+{
+	struct hv_err why;
+	int ret;
+
+	if (serve->clocks)
+		return 0;
+	ret = hv_clock_host_new(&hv_clock_backend_hyp, serve->hyp, &serve->clocks, err);
+	if (ret || hv_hyp_is_sim(serve->hyp))
+		return ret;
+	if (hv_fdt_open_running(&serve->tree, &why))
+		hv_log(HV_LOG_INFO, "clocks are found by id and name alone: %s", why.msg);
+	else
+		hv_clock_host_set_tree(serve->clocks, serve->tree);
+	return 0;
+}
+
+static int make_scmi(struct hv_serve *serve, struct hv_served *dev, const char *name,
+		     const struct hv_spec_device *spec, struct hv_err *err)
+{
+	struct hv_scmi_opts opts = {
+		.zone = dev->zone_name,
+		.allow = {
+			[HV_LENT_CLOCK] = allowed(spec, "clocks"),
+			[HV_LENT_RESET] = allowed(spec, "resets"),
+			[HV_LENT_POWER] = allowed(spec, "powers"),
+		},
+		.origin = dev->dev.origin,
+	};
+	int ret = need_clocks(serve, err);
+
+	opts.host = serve->clocks;
+	return ret ?: hv_scmi_init(&dev->dev, name, &opts, err);
+}
+
+int hv_serve_make(struct hv_serve *serve, struct hv_served *dev, const char *name,
+		  const struct hv_spec_device *spec, struct hv_err *err)
+{
+	static const struct {
+		const char *type;
+		int (*make)(struct hv_serve *serve, struct hv_served *dev, const char *name,
+			    const struct hv_spec_device *spec, struct hv_err *err);
+	} types[] = {
+		{ "blk", make_blk }, { "net", make_net },   { "console", make_console },
+		{ "rng", make_rng }, { "scmi", make_scmi },
+	};
+	char where[HV_ORIGIN_TEXT];
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (!strcmp(types[i].type, spec->type))
+			return types[i].make(serve, dev, name, spec, err);
+	hv_origin_format(&dev->dev.origin, where);
+	return hv_err_set(err, ENOTSUP,
+			  *where ? "%s (%s): this hvsh serves no %s"
+				 : "%s%s: this hvsh serves no %s",
+			  name, where, spec->type);
+}

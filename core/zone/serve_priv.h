@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef HV_ZONE_SERVE_PRIV_H
+#define HV_ZONE_SERVE_PRIV_H
+
+#include "clock/host.h"
+#include "fdt/fdt.h"
+#include "virtio/dev/switch.h"
+#include "zone/serve.h"
+
+struct hv_serve_window {
+	uint64_t at, size;
+	uint32_t irq;
+};
+
+struct hv_serve_home {
+	struct hv_arena *arena;
+	uint32_t id;
+	const char *name;
+	uint64_t cpus;
+	unsigned int n_ram;
+	struct hv_vzone_ram *ram;
+	size_t n_windows;
+	struct hv_serve_window *windows;
+	struct hv_vzone *vzone; /* NULL until attached */
+	bool standing;
+	struct hv_serve_home *next;
+};
+
+#define HV_SERVE_SWITCHES 16
+
+struct hv_serve {
+	struct hv_hyp *hyp;
+	struct hv_loop *loop;
+	char *lock_path;
+	hv_served_event_fn *event;
+	void *event_arg;
+	bool harmless;
+	struct hv_service *service; /* NULL until the first device */
+	struct hv_serve_home *homes;
+	struct hv_served *devices;
+	struct hv_clock_host *clocks; /* with the first scmi device */
+	struct hv_fdt *tree;	      /* of this machine, for the clocks; NULL = none */
+	unsigned int n_switches;
+	struct hv_switch *switches[HV_SERVE_SWITCHES];
+	struct hv_serve *next;
+};
+
+/*
+ * The device a specification asks for, in dev->dev, zeroed before; name is its full name. Its
+ * options are read here and nowhere else.
+ */
+int hv_serve_make(struct hv_serve *serve, struct hv_served *dev, const char *name,
+		  const struct hv_spec_device *spec, struct hv_err *err);
+
+/* A planned window that no device has until one is attached. */
+bool hv_spec_is_slot(const struct hv_spec_device *spec);
+
+#endif

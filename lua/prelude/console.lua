@@ -1,0 +1,161 @@
+-- SPDX-License-Identifier: GPL-2.0-or-later
+-- A script's end of a console: `zone:device "hvc0":open()`. What waits lets the rest of the script go on.
+local core = require "hvsh.core"
+local frozen = require "hvsh.frozen"
+
+local console = {}
+
+-- What expect and lines have read and not used; longer ones lose their beginning.
+local KEEP = 1 << 20
+
+local state_of = setmetatable({}, { __mode = "k" })
+
+local function state(self, method)
+	local s = state_of[self]
+	if not s then error(("call it with a colon: console:%s()"):format(method), 3) end
+	return s
+end
+
+local function timeout_of(options, method, allowed)
+	if options == nil then return nil end
+	if type(options) ~= "table" then error(("%s takes a table of options: {timeout = \"10s\"}"):format(method), 3) end
+	for key in pairs(options) do
+		if key ~= "timeout" and not (allowed and allowed[key]) then
+			error(("%s has no option %s"):format(method, tostring(key)), 3)
+		end
+	end
+	return options.timeout
+end
+
+local function closed(s)
+	return nil, ("EBADF: %s: this reader is closed"):format(s.name), "EBADF"
+end
+
+-- More output into the buffer. nil, message, code when there is none in time.
+local function fill(s, timeout)
+	if not s.client then return closed(s) end
+	local chunk, message, code = s.client:read(timeout)
+	if not chunk then return nil, message, code end
+	s.buffer = s.buffer .. chunk
+	if #s.buffer > KEEP then s.buffer = s.buffer:sub(-KEEP) end
+	return true
+end
+
+local methods = {}
+
+-- What the guest has written since the last read, as soon as there is something: text, or nil, message, code
+-- (ETIMEDOUT, ENODEV when the console has ended). {timeout=}
+function methods:read(options)
+	local s = state(self, "read")
+	local timeout = timeout_of(options, "read")
+	if s.buffer == "" then
+		local ok, message, code = fill(s, timeout)
+		if not ok then return nil, message, code end
+	end
+	local text = s.buffer
+	s.buffer = ""
+	return text
+end
+
+-- Types text. Waits while the guest does not take it, or somebody else has the keyboard. {timeout=}
+function methods:write(text, options)
+	local s = state(self, "write")
+	if type(text) ~= "string" then error(("write takes text, not a %s"):format(type(text)), 2) end
+	local timeout = timeout_of(options, "write")
+	if not s.client then return closed(s) end
+	if text == "" then return true end
+	return s.client:write(text, timeout)
+end
+
+-- The first match in text of one of the patterns: which, from, to, captures.
+local function match(text, patterns, plain)
+	local best
+	for i, pattern in ipairs(patterns) do
+		local found = table.pack(text:find(pattern, 1, plain))
+		if found[1] and (not best or found[1] < best[2]) then best = table.pack(i, table.unpack(found, 1, found.n)) end
+	end
+	return best
+end
+
+-- Waits until the output has the pattern (a Lua pattern, or a list of them) and goes past it. The text that matched, or its
+-- captures; with a list, first which one it was. nil, message, code: ETIMEDOUT, ENODEV. {timeout=, plain=}
+function methods:expect(what, options)
+	local s = state(self, "expect")
+	-- expect {"login: ", timeout = "10s"}
+	if type(what) == "table" and options == nil and (what.timeout ~= nil or what.plain ~= nil) then
+		options = { timeout = what.timeout, plain = what.plain }
+		what = #what == 1 and what[1] or table.move(what, 1, #what, 1, {})
+	end
+	local timeout = timeout_of(options, "expect", { plain = true })
+	local patterns = type(what) == "table" and what or { what }
+	if #patterns == 0 then error("expect takes a pattern", 2) end
+	for _, pattern in ipairs(patterns) do
+		if type(pattern) ~= "string" or pattern == "" then error("expect: a pattern is a text that is not empty", 2) end
+	end
+	local until_ = core.deadline(timeout)
+	while true do
+		local found = match(s.buffer, patterns, options and options.plain)
+		if found then
+			local text = s.buffer:sub(found[2], found[3])
+			s.buffer = s.buffer:sub(found[3] + 1)
+			if found.n == 3 then found = table.pack(found[1], nil, nil, text) end
+			if type(what) == "table" then return found[1], table.unpack(found, 4, found.n) end
+			return table.unpack(found, 4, found.n)
+		end
+		local ok, message, code = fill(s, until_ and core.left(until_))
+		if not ok then
+			if code == "ETIMEDOUT" then
+				local tail = s.buffer:sub(-60):gsub("%c", "?")
+				message = ('ETIMEDOUT: %s: "%s" did not come in time%s'):format(s.name, (patterns[1]:gsub("%c", "?")),
+					tail ~= "" and ('; last was "%s"'):format(tail) or "; nothing did")
+			end
+			return nil, message, code
+		end
+	end
+end
+
+-- for line in console:lines{timeout=} do … end: lines without their ends. It stops when the console ends, or when
+-- no whole line comes in time.
+function methods:lines(options)
+	local s = state(self, "lines")
+	local timeout = timeout_of(options, "lines")
+	return function()
+		while true do
+			local line, rest = s.buffer:match "^([^\n]*)\n(.*)$"
+			if line then
+				s.buffer = rest
+				return (line:gsub("\r$", ""))
+			end
+			if not fill(s, timeout) then return nil end
+		end
+	end
+end
+
+-- The terminal becomes the console's until Ctrl-] is pressed. At the prompt, or where nothing has waited before.
+function methods:attach(options)
+	local s = state(self, "attach")
+	timeout_of(options, "attach", { readonly = true, force = true, back = true })
+	if not s.client then return closed(s) end
+	return core.console_attach(s.handle, s.port, options or {})
+end
+
+function methods:close()
+	local s = state(self, "close")
+	if s.client then s.client:close() end
+	s.client = nil
+end
+
+-- handle, port: of the device.
+function console.new(client, name, handle, port)
+	local fields = { name = name }
+	for key, method in pairs(methods) do fields[key] = method end
+	local s = { client = client, name = name, handle = handle, port = port, buffer = "" }
+	local object = frozen.object {
+		name = "hvsh.console", fields = fields, strict = true, close = methods.close,
+		tostring = function() return ("console %s%s"):format(name, s.client and "" or " (closed)") end,
+	}
+	state_of[object] = s
+	return object
+end
+
+return console

@@ -1,0 +1,245 @@
+-- SPDX-License-Identifier: GPL-2.0-or-later
+-- Virtio devices that are served: what `zone:device "root"` gives back.
+local core = require "hvsh.core"
+local frozen = require "hvsh.frozen"
+local term = require "hvsh.term"
+
+local device = {}
+
+local handle_of = setmetatable({}, { __mode = "k" })
+
+local function handle(self, method)
+	return handle_of[self] or error(("call it with a colon: device:%s()"):format(method), 3)
+end
+
+-- The value below which so much of the counts lie, in ns: the upper end of a bucket.
+local function quantile(latency, part)
+	local total, sum = 0, 0
+	for _, n in ipairs(latency) do total = total + n end
+	if total == 0 then return nil end
+	for i, n in ipairs(latency) do
+		sum = sum + n
+		if sum >= total * part then return 1 << i end
+	end
+end
+
+local function time_text(ns)
+	if not ns then return "-" end
+	if ns < 1000 then return ("%d ns"):format(ns) end
+	if ns < 1000000 then return ("%.3g us"):format(ns / 1000) end
+	if ns < 1000000000 then return ("%.3g ms"):format(ns / 1000000) end
+	return ("%.3g s"):format(ns / 1000000000)
+end
+
+local function with_quantiles(stats)
+	stats.p50, stats.p99 = quantile(stats.latency, 0.5), quantile(stats.latency, 0.99)
+	return stats
+end
+
+-- Facts of one device as of now, as they are printed and sent: a plain table, or nil.
+function device.facts(h)
+	local facts = core.device(h)
+	if facts then with_quantiles(facts.stats) end
+	return facts
+end
+
+-- All that are served by this process.
+function device.all_facts()
+	local list = core.devices()
+	for _, facts in ipairs(list) do with_quantiles(facts.stats) end
+	return list
+end
+
+-- Lines of a table.
+function device.lines(list, color)
+	local rows = { { "DEVICE", "TYPE", "STATE", "REQUESTS", "READ", "WRITTEN", "ERRORS", "IRQS", "P50", "P99" } }
+	for i, cell in ipairs(rows[1]) do rows[1][i] = term.paint(color, "bold", cell) end
+	for _, d in ipairs(list) do
+		local s = d.stats
+		rows[#rows + 1] = {
+			term.clean(d.zone .. "/" .. d.name), d.type,
+			term.paint(color, d.state == "broken" and "red" or d.state == "running" and "green" or "dim", d.state),
+			("%d"):format(s.requests), term.size(s.read_bytes), term.size(s.write_bytes),
+			("%d"):format(s.errors + s.dropped), ("%d"):format(s.interrupts), time_text(s.p50), time_text(s.p99),
+		}
+	end
+	return term.columns_of(rows, "", { false, false, false, true, true, true, true, true, true, true })
+end
+
+local function need_options(options, word, allowed)
+	if type(options) ~= "table" then error(("%s takes a table of options"):format(word), 3) end
+	for key in pairs(options) do
+		if not allowed[key] then
+			local near = require("hvsh.nearest").of(key, allowed)
+			error(("%s has no option %s%s"):format(word, tostring(key),
+				near and (" (did you mean %s?)"):format(near) or ""), 3)
+		end
+	end
+	return options
+end
+
+local function bytes(value, word)
+	if type(value) == "string" then
+		local n, why = core.size(value)
+		if not n then error(("%s: %s"):format(word, why), 3) end
+		return n
+	end
+	if type(value) ~= "number" or value < 0 then error(("%s is %s, not a size"):format(word, tostring(value)), 3) end
+	return value
+end
+
+local function rate(value, word)
+	if type(value) ~= "number" or value < 0 or value > 1e12 or (value > 0 and value < 1e-4) then
+		error(("%s is %s; a rate is 0 (no limit), or a number from 0.0001 to 10^12 per second")
+			:format(word, tostring(value)), 3)
+	end
+	return value
+end
+
+local function whole(value, word)
+	if value == nil then return 0 end
+	local n = math.tointeger(value)
+	if not n or n < 0 then error(("%s is %s, not a whole number"):format(word, tostring(value)), 3) end
+	return n
+end
+
+local methods = {}
+
+-- At most so many requests and bytes per second. {iops=, bps=, burst=, burst_bytes=}; what is not given is without
+-- limit; limit{} takes all limits away. bursts: what may pass at once after a pause (default: a tenth of a second's worth).
+function methods:limit(options)
+	local h = handle(self, "limit")
+	need_options(options, "limit", { iops = true, bps = true, burst = true, burst_bytes = true })
+	local bps = options.bps ~= nil and rate(bytes(options.bps, "limit: bps"), "limit: bps") or 0
+	local iops = options.iops ~= nil and rate(options.iops, "limit: iops") or 0
+	local burst_bytes = options.burst_bytes ~= nil and whole(bytes(options.burst_bytes, "limit: burst_bytes"),
+		"limit: burst_bytes") or 0
+	return core.device_limit(h, iops, whole(options.burst, "limit: burst"), bps, burst_bytes)
+end
+
+-- No request is taken on until resume; those under way end.
+function methods:pause() return core.device_pause(handle(self, "pause"), true) end
+function methods:resume() return core.device_pause(handle(self, "resume"), false) end
+
+-- Takes the device out of its zone; its window answers as an empty slot. The guest should have let go of it.
+function methods:detach() return core.device_detach(handle(self, "detach")) end
+
+-- blk: as large as the image is by now, or grown to size. The capacity, in bytes.
+function methods:resize(size)
+	local h = handle(self, "resize")
+	return core.blk_resize(h, size ~= nil and whole(bytes(size, "resize: size"), "resize: size") or 0)
+end
+
+-- blk: what was written so far is on the disk when it returns.
+function methods:sync() return core.blk_sync(handle(self, "sync")) end
+
+-- net: pulls the cable (false) and plugs it in again (true).
+function methods:link(up)
+	local h = handle(self, "link")
+	if type(up) ~= "boolean" then error("link takes true or false", 2) end
+	return core.net_link(h, up)
+end
+
+-- console: the size of the terminal, as the guest sees it.
+function methods:size(columns, rows)
+	local h = handle(self, "size")
+	if not math.tointeger(columns) or not math.tointeger(rows) then error("size takes columns and rows", 2) end
+	return core.console_resize(h, columns, rows)
+end
+
+-- console: a reader and writer, see hvsh.console. {port=, back=}
+function methods:open(options)
+	local h = handle(self, "open")
+	options = need_options(options or {}, "open", { port = true, back = true })
+	local back = options.back
+	if back == "all" then
+		back = -1
+	elseif back ~= nil then
+		back = whole(bytes(back, "open: back"), "open: back")
+	end
+	local port = options.port
+	if port ~= nil and type(port) ~= "string" and not math.tointeger(port) then
+		error("open: port is a number or a name", 2)
+	end
+	local client, message, code = core.console_open(h, port, back)
+	if not client then return nil, message, code end
+	local facts = core.device(h)
+	for i, p in ipairs(facts.ports) do
+		if p.name and p.name == port then port = i - 1 end
+	end
+	return require("hvsh.console").new(client, ("%s/%s"):format(facts.zone, facts.name), h, port or 0)
+end
+
+local by_handle = setmetatable({}, { __mode = "v" })
+
+-- The object of a device that is served.
+function device.object(h)
+	local known = by_handle[h]
+	if known then return known end
+	local first = core.device(h)
+	if not first then return nil end
+	local title = ("%s/%s"):format(first.zone, first.name)
+	local fields = {}
+	for name, method in pairs(methods) do fields[name] = method end
+	for _, key in ipairs { "zone", "name", "type", "at", "irq" } do fields[key] = first[key] end
+	local names = { stats = true, state = true }
+	for key in pairs(first) do names[key] = true end
+	for key in pairs(fields) do names[key] = true end
+	local object = frozen.object {
+		name = "hvsh.device", fields = fields, names = names, strict = true,
+		get = function(key)
+			local facts = device.facts(h)
+			if key == "state" then return facts and facts.state or "detached" end
+			if not facts then
+				if not names[key] then return nil end
+				error(("%s is gone: it was detached, or its zone has stopped"):format(title), 3)
+			end
+			if key == "handle" or key == "zone_id" then return nil end
+			-- A field that only some devices have.
+			if facts[key] == nil and names[key] then return false end
+			return facts[key]
+		end,
+		pairs = function(self)
+			local facts = device.facts(h) or { zone = first.zone, name = first.name, state = "detached" }
+			facts.handle, facts.zone_id = nil, nil
+			return function(_, key) return next(facts, key) end, self, nil
+		end,
+		tostring = function()
+			local facts = core.device(h)
+			return ("%s %s: %s"):format(first.type, title, facts and facts.state or "detached")
+		end,
+	}
+	handle_of[object] = h
+	by_handle[h] = object
+	return object
+end
+
+-- The device of a zone by its name; nil, message, code.
+function device.find(zone_id, zone_name, name)
+	local list, names = core.devices(), {}
+	for _, d in ipairs(list) do
+		if d.zone_id == zone_id then
+			if d.name == name then return device.object(d.handle) end
+			names[#names + 1] = d.name
+		end
+	end
+	local near = require("hvsh.nearest").of(name, names)
+	local why = #names == 0 and "none of its devices is served by this process: is the zone started?"
+		or near and ("did you mean %s?"):format(near) or "it has " .. table.concat(names, ", ")
+	return nil, ("ENOENT: zone %s has no device %s (%s)"):format(zone_name, name, why), "ENOENT"
+end
+
+-- Objects of all devices, or those of one zone.
+function device.list(zone_id)
+	local objects = {}
+	for _, d in ipairs(core.devices()) do
+		if not zone_id or d.zone_id == zone_id then objects[#objects + 1] = device.object(d.handle) end
+	end
+	return frozen.with_text(objects, "hvsh.devices", function(list)
+		local facts = {}
+		for _, object in ipairs(list) do facts[#facts + 1] = device.facts(handle_of[object]) end
+		return #facts == 0 and "no devices" or table.concat(device.lines(facts, false), "\n")
+	end)
+end
+
+return device

@@ -1,0 +1,92 @@
+-- SPDX-License-Identifier: GPL-2.0-or-later
+-- `spawn`, `sleep`, `after` and `every`: more than one thing at a time.
+local core = require "hvsh.core"
+local define = require "hvsh.define"
+
+-- The script may take it away.
+local getinfo = debug.getinfo
+
+local task = {}
+
+local function check_function(value, caller, i)
+	if type(value) ~= "function" then
+		error(("%s: argument %d is a %s, not a function"):format(caller, i, type(value)), 3)
+	end
+end
+
+-- Nanoseconds of "250ms" or of a number of seconds.
+local function duration(value, caller)
+	local ns, message = core.duration(value)
+	if not ns then error(("%s: %s"):format(caller, message), 3) end
+	return ns
+end
+
+-- What messages call a task: where its function is written.
+local function place(f)
+	local info = getinfo(f, "S")
+	if info.linedefined <= 0 then return info.what == "C" and "a C function" or info.short_src end
+	return ("%s:%d"):format(info.short_src, info.linedefined)
+end
+
+-- Where a script is only read for its zones, nothing begins.
+local function unborn(name)
+	return require("hvsh.frozen").object {
+		name = "hvsh.task",
+		fields = {
+			name = name, state = "waiting",
+			wait = function() define.finish "a running task" end,
+			cancel = function() return true end,
+		},
+		strict = true,
+		tostring = function() return ("task %s: waiting"):format(name) end,
+	}
+end
+
+local function begin(name, f, ...)
+	if define.active then return unborn(name) end
+	return core.spawn(name, f, ...)
+end
+
+-- Calls f(...) as a task of its own, when this one waits next.
+function task.spawn(f, ...)
+	check_function(f, "spawn", 1)
+	return begin(place(f), f, ...)
+end
+
+-- Waits; the other tasks go on.
+function task.sleep(time)
+	local ns = duration(time, "sleep")
+	if define.active then define.finish "time to pass" end
+	core.sleep_until(core.now() + ns)
+end
+
+local function later(at, f, ...)
+	core.sleep_until(at)
+	return f(...)
+end
+
+-- Calls f(...) once, when the time has passed.
+function task.after(time, f, ...)
+	local at = core.now() + duration(time, "after")
+	check_function(f, "after", 2)
+	return begin("after " .. place(f), later, at, f, ...)
+end
+
+local function again(at, period, f, ...)
+	while true do
+		core.sleep_until(at)
+		f(...)
+		-- Periods that went by meanwhile are not made up for.
+		at = at + period * math.max(1, (core.now() - at) // period + 1)
+	end
+end
+
+-- Calls f(...) at the end of every period, until it is cancelled or fails.
+function task.every(time, f, ...)
+	local period = duration(time, "every")
+	check_function(f, "every", 2)
+	if period == 0 then error("every: a period is longer than 0", 2) end
+	return begin("every " .. place(f), again, core.now() + period, period, f, ...)
+end
+
+return task

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lua/serve.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <lauxlib.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/now.h"
+#include "lua/detach.h"
+#include "lua/interrupt.h"
+#include "lua/run.h"
+#include "lua/task.h"
+
+/* hvisor tells nobody that a zone has ended; it is asked. */
+#define WATCH_NS UINT64_C(500000000)
+
+static bool runs(const struct hv_zone_info *list, int n, uint32_t id, bool *failed)
+{
+	for (int i = 0; i < n; i++)
+		if (list[i].id == id) {
+			*failed = list[i].is_err;
+			return true;
+		}
+	return false;
+}
+
+static void on_watch(struct hv_source *src, uint64_t times, void *arg)
+{
+	struct hv_session *s = arg;
+	struct hv_zone_info list[HV_MAX_ZONES];
+	struct hv_err err;
+	uint32_t id, next;
+	bool failed;
+	int n;
+
+	(void)src;
+	(void)times;
+	if (!s->serve || !hv_serve_next_zone(s->serve, 0, &id))
+		return;
+	n = hv_hyp_zone_list(s->hyp, list, HV_MAX_ZONES, &err);
+	if (n < 0) {
+		if (!s->watch_failed)
+			hv_log_error("the zones cannot be watched: %s", err.msg);
+		s->watch_failed = true;
+		return;
+	}
+	s->watch_failed = false;
+	for (bool more = true; more; id = next) {
+		more = hv_serve_next_zone(s->serve, id, &next);
+		if (runs(list, n, id, &failed))
+			continue;
+		if (!hv_serve_expects(s->serve, id))
+			continue;
+		hv_log_warn("zone %s (%" PRIu32 ") has ended by itself; its devices are closed",
+			    hv_serve_zone_name(s->serve, id), id);
+		hv_serve_drop(s->serve, id);
+		if (s->records)
+			hv_records_drop(s->records, id, NULL);
+	}
+}
+
+int hv_serve_watch(struct hv_session *s, struct hv_err *err)
+{
+	struct hv_loop *loop;
+
+	if (s->watch)
+		return 0;
+	loop = hv_session_loop(s, err);
+	if (!loop)
+		return -err->code;
+	return hv_loop_add_timer(loop, hv_now() + WATCH_NS, WATCH_NS, on_watch, s, &s->watch, err);
+}
+
+void hv_serve_unwatch(struct hv_session *s)
+{
+	hv_source_remove(s->watch);
+	s->watch = NULL;
+}
+
+bool hv_serve_alive(lua_State *L)
+{
+	const struct hv_session *s = hv_session_of(L);
+
+	return (s->serve && hv_serve_count(s->serve)) || hv_tasks_alive(L);
+}
+
+static void announce(const struct hv_session *s)
+{
+	unsigned int zones = 0;
+	uint32_t id = 0;
+
+	if (!s->serve)
+		return;
+	while (hv_serve_next_zone(s->serve, id, &id))
+		zones++;
+	if (zones)
+		fprintf(stderr, "hvsh: serving %u device%s of %u zone%s%s\n",
+			hv_serve_count(s->serve), hv_serve_count(s->serve) == 1 ? "" : "s", zones,
+			zones == 1 ? "" : "s",
+			hv_detach_pending() ? " in the background, until they have stopped"
+					    : "; Ctrl-C ends it");
+}
+
+static int go_background(const struct hv_session *s, struct hv_err *err)
+{
+	char log[4096];
+
+	if (!hv_detach_pending())
+		return 0;
+	if (!s->sim)
+		snprintf(log, sizeof(log), "/run/hvsh/service.log");
+	else if ((size_t)snprintf(log, sizeof(log), "%s/service.log", s->sim_dir) >= sizeof(log))
+		return hv_err_set(err, ENAMETOOLONG, "--sim=%s: the path is too long", s->sim_dir);
+	return hv_detach_ready(log, err);
+}
+
+void hv_serve_farewell(const struct hv_session *s)
+{
+	unsigned int n = s->serve ? hv_serve_count(s->serve) : 0;
+
+	if (n)
+		fprintf(stderr, "hvsh: closing %u device%s; their zones are not stopped\n", n,
+			n == 1 ? "" : "s");
+}
+
+int hv_serve_run(lua_State *L)
+{
+	struct hv_session *s = hv_session_of(L);
+	struct hv_loop *loop = hv_task_loop(L);
+	struct hv_err err;
+	int rc;
+
+	fflush(stdout);
+	announce(s);
+	if (go_background(s, &err) < 0) {
+		fprintf(stderr, "hvsh: %s\n", err.msg);
+		return HV_EXIT_FAILED;
+	}
+	while (hv_serve_alive(L) && !hv_interrupted()) {
+		rc = hv_loop_run_once(loop, -1, &err);
+		if (rc < 0 && rc != -EINTR) {
+			fprintf(stderr, "hvsh: %s\n", err.msg);
+			return HV_EXIT_FAILED;
+		}
+	}
+	if (!hv_interrupted())
+		return HV_EXIT_OK;
+	/* It was asked to end, and does: nothing has failed. */
+	hv_interrupt_clear();
+	hv_serve_farewell(s);
+	return HV_EXIT_OK;
+}
