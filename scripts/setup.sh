@@ -1,13 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Finds which Debian packages are missing for the purposes named as arguments (build,
-# demo, test, bench) and installs them: as root, or with sudo when that needs no password
+# demo, test, bench, system) and installs them: as root, or with sudo when that needs no password
 # or somebody is there to type it. Otherwise prints the one line to run.
 set -eu
 
 build="gcc make pkg-config libc6-dev liblua5.4-dev libfdt-dev libreadline-dev zlib1g-dev libjansson-dev liburing-dev linux-libc-dev"
 demo="device-tree-compiler"
 test="device-tree-compiler libcmocka-dev perl clang tmux lua-check gzip util-linux xz-utils iproute2"
+system="qemu-system-arm gcc-aarch64-linux-gnu device-tree-compiler cpio e2fsprogs xz-utils binutils perl patchelf debian-archive-keyring"
 bench="lua5.4 device-tree-compiler fio libcmocka-dev"
 
 want=
@@ -17,6 +18,7 @@ for purpose in "$@"; do
 	demo) want="$want $demo" ;;
 	test) want="$want $test" ;;
 	bench) want="$want $bench" ;;
+	system) want="$want $system" ;;
 	*) echo "setup.sh: unknown purpose $purpose" >&2; exit 2 ;;
 	esac
 done
