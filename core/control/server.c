@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/file.h"
 #include "control/server_priv.h"
 
 #define BACKLOG 16
@@ -25,19 +26,6 @@ static int set_address(struct sockaddr_un *to, const char *path, struct hv_err *
 				  sizeof(to->sun_path) - 1);
 	memcpy(to->sun_path, path, strlen(path) + 1);
 	return 0;
-}
-
-static void make_folder(const char *path)
-{
-	char *folder = strdup(path);
-	char *slash = folder ? strrchr(folder, '/') : NULL;
-
-	if (slash && slash != folder) {
-		*slash = 0;
-		/* What goes wrong here is said by the open that follows. */
-		(void)mkdir(folder, 0755);
-	}
-	free(folder);
 }
 
 /* Who listens on the socket; 0 = nobody. */
@@ -220,7 +208,7 @@ int hv_control_listen(struct hv_loop *loop, const char *path, const struct hv_co
 	ctl->path = strdup(path);
 	rc = ctl->path ? 0 : hv_err_nomem(err);
 	if (!rc) {
-		make_folder(path);
+		hv_file_make_parent(path);
 		rc = take_lock(ctl, &at, err);
 	}
 	if (!rc)

@@ -9,20 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int write_all(int fd, const char *bytes, size_t size)
-{
-	while (size) {
-		ssize_t n = write(fd, bytes, size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		bytes += n;
-		size -= (size_t)n;
-	}
-	return 0;
-}
+#include "base/file.h"
 
 /* A device or a pipe is written as it is: a rename would put a file in its place. */
 static int write_through(const char *path, const void *bytes, size_t size)
@@ -32,7 +19,7 @@ static int write_through(const char *path, const void *bytes, size_t size)
 
 	if (fd < 0)
 		return -errno;
-	rc = write_all(fd, bytes, size);
+	rc = hv_file_write_all(fd, bytes, size);
 	if (close(fd) < 0 && !rc)
 		rc = -errno;
 	return rc;
@@ -55,7 +42,7 @@ static int write_beside(const char *path, const void *bytes, size_t size, mode_t
 		free(name);
 		return rc;
 	}
-	rc = write_all(fd, bytes, size);
+	rc = hv_file_write_all(fd, bytes, size);
 	if (!rc && mode && fchmod(fd, mode) < 0)
 		rc = -errno;
 	if (!rc && fsync(fd) < 0)

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "virtio/bridge.h"
 #include "virtio/irq.h"
 
@@ -58,19 +59,6 @@ static int lock_holder(int fd)
 	return n > 0 ? atoi(text) : 0;
 }
 
-static void make_folder(const char *path)
-{
-	char *folder = strdup(path);
-	char *slash = folder ? strrchr(folder, '/') : NULL;
-
-	if (slash && slash != folder) {
-		*slash = 0;
-		/* What goes wrong here is said by the open that follows. */
-		(void)mkdir(folder, 0755);
-	}
-	free(folder);
-}
-
 static int take_lock(struct hv_service *svc, const char *path, struct hv_err *err)
 {
 	int pid;
@@ -78,7 +66,7 @@ static int take_lock(struct hv_service *svc, const char *path, struct hv_err *er
 	svc->lock_path = strdup(path);
 	if (!svc->lock_path)
 		return hv_err_nomem(err);
-	make_folder(path);
+	hv_file_make_parent(path);
 	svc->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (svc->lock_fd < 0)
 		return hv_err_sys(err, errno, "opening %s, the lock of the virtio service", path);

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "zone/record_codec.h"
 
@@ -155,21 +156,6 @@ static void file_name(uint32_t id, char out[32])
 	snprintf(out, 32, "zone%" PRIu32, id);
 }
 
-static int write_all(int fd, const uint8_t *bytes, size_t size)
-{
-	while (size) {
-		ssize_t n = write(fd, bytes, size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		bytes += n;
-		size -= (size_t)n;
-	}
-	return 0;
-}
-
 /* Whole or not at all: a reader sees the old file or the new one, also after a power cut. */
 static int replace_file(int dir, const char *path, const char *name, const void *bytes, size_t size,
 			struct hv_err *err)
@@ -186,7 +172,7 @@ static int replace_file(int dir, const char *path, const char *name, const void 
 	fd = openat(dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return hv_err_sys(err, errno, "cannot make %s/%s", path, temp);
-	ret = write_all(fd, bytes, size);
+	ret = hv_file_write_all(fd, bytes, size);
 	if (!ret && fsync(fd))
 		ret = -errno;
 	if (close(fd) && !ret)

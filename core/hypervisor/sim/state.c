@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "hypervisor/sim/machine.h"
 
@@ -195,23 +196,6 @@ int hv_sim_state_open(struct hv_sim *sim, const char *dir, struct hv_err *err)
 	return rc;
 }
 
-static int write_all(int fd, const void *bytes, size_t size)
-{
-	const uint8_t *p = bytes;
-
-	while (size) {
-		ssize_t n = write(fd, p, size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		p += n;
-		size -= (size_t)n;
-	}
-	return 0;
-}
-
 int hv_sim_state_save(struct hv_sim *sim, struct hv_err *err)
 {
 	struct state_header header = { .version = SIM_STATE_VERSION, .size = sizeof(sim->state) };
@@ -225,9 +209,9 @@ int hv_sim_state_save(struct hv_sim *sim, struct hv_err *err)
 		    0600);
 	if (fd < 0)
 		return hv_err_sys(err, errno, "writing %s/state.new", sim->dir);
-	rc = write_all(fd, &header, sizeof(header));
+	rc = hv_file_write_all(fd, &header, sizeof(header));
 	if (rc == 0)
-		rc = write_all(fd, &sim->state, sizeof(sim->state));
+		rc = hv_file_write_all(fd, &sim->state, sizeof(sim->state));
 	if (close(fd) < 0 && rc == 0)
 		rc = -errno;
 	if (rc == 0 && renameat(sim->dir_fd, "state.new", sim->dir_fd, "state") < 0)
