@@ -33,6 +33,8 @@ $cc -O2 -D_GNU_SOURCE -std=gnu11 -Icore -o "$work/blk" tests/bench/blk.c $bench_
 $cc -O2 -D_GNU_SOURCE -std=gnu11 -Icore -o "$work/net" tests/bench/net.c $bench_libs
 $cc -O2 -D_GNU_SOURCE -std=gnu11 -Icore -Itests/lib -o "$work/console" tests/bench/console.c tests/lib/vrig.c \
 	-lcmocka $bench_libs
+$cc -O2 -D_GNU_SOURCE -std=gnu11 -Icore -o "$work/bridge" tests/bench/bridge.c $bench_libs
+"$work/bridge"
 set -- $("$work/console")
 line "console: guest to host, every byte arriving ($3 wrong)" "$1 MB/s" ">= 100 MB/s"
 line "console: host to guest" "$2 MB/s" ">= 100 MB/s"

@@ -12,7 +12,7 @@ for i = 1, 16 do
 		ram = { at = 0xc0000000 + i * 0x8000000, size = "128M" },
 		kernel = "images/Image",
 		devices = i <= 2 and {
-			blk "root" { image = "images/rootfs1.ext4" },
+			blk "root" { image = "images/rootfs1.ext4", snapshot = true },
 			net "eth0" { tap = "tap" .. i },
 			console "hvc0" {},
 		} or nil,
