@@ -92,12 +92,12 @@ LUA
 run hvsh co.lua
 out_is "as in lua" "coroutines"
 
-# ---- Ctrl-C. The script says when it loops; timeout passes the signal on, and ends a loop that does not stop.
+# ---- Ctrl-C. The script says when it loops; a loop that does not stop is ended.
 interrupt() {
 	local what=$1
 	shift
 	mkfifo ready
-	timeout --foreground -s KILL 60 "$HVSH" "$@" >ready 2>.err &
+	bounded 60 "$HVSH" "$@" >ready 2>.err &
 	local pid=$!
 	read -r out <ready
 	kill -INT $pid

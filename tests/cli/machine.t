@@ -120,7 +120,7 @@ truncate -s 48M big.bin
 sed 's/image.bin/big.bin/; /"rtos"/,$d; /^zone.*rtos/d' two.lua >big.lua
 mkfifo ready
 set -m
-timeout --foreground -s KILL 60 "$HVSH" --sim -e 'dofile "core.lua" dofile "big.lua"' -e '
+bounded 60 "$HVSH" --sim -e 'dofile "core.lua" dofile "big.lua"' -e '
 	local plan = assert(core.plan(specs()))
 	local told
 	local function progress(_, done)

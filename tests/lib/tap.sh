@@ -30,6 +30,19 @@ run() {
 	err=$(cat "$work/.err")
 }
 
+# bounded SECONDS COMMAND...: becomes COMMAND, which is killed after that time. Unlike with timeout(1)
+# the process is COMMAND's own, and gets what is sent to it.
+bounded() {
+	exec perl -e 'my $seconds = shift; my $self = $$;
+		if (!fork) {
+			open STDIN, "</dev/null"; open STDOUT, ">/dev/null"; open STDERR, ">/dev/null";
+			while ($seconds-- > 0 && getppid == $self) { sleep 1 }
+			kill KILL => $self if getppid == $self;
+			exit;
+		}
+		exec @ARGV or die "$ARGV[0]: $!"' "$@"
+}
+
 is() { [ "$code" = "$1" ]; tap $? "$2"; }
 out_has() { [[ $out == *"$1"* ]]; tap $? "${2:-prints $1}"; }
 err_has() { [[ $err == *"$1"* ]]; tap $? "${2:-says $1}"; }
