@@ -11,9 +11,12 @@
 
 /* ---- CPUs */
 
+/* A board that does not say how many it has leaves nothing to judge. */
 static uint64_t board_cpus(const struct hv_board *board)
 {
-	return !board || board->n_cpus >= 64 ? UINT64_MAX : (UINT64_C(1) << board->n_cpus) - 1;
+	return !board || !board->n_cpus || board->n_cpus >= 64
+		       ? UINT64_MAX
+		       : (UINT64_C(1) << board->n_cpus) - 1;
 }
 
 static uint64_t free_cpus(const struct hv_check *c)
@@ -24,7 +27,7 @@ static uint64_t free_cpus(const struct hv_check *c)
 		taken |= c->set->entries[i]->zone.spec->cpus;
 	for (size_t i = 0; i < c->view.n; i++)
 		taken |= c->view.zones[i].aside ? 0 : c->view.zones[i].info.cpus;
-	return c->board ? board_cpus(c->board) & ~taken : 0;
+	return c->board && c->board->n_cpus ? board_cpus(c->board) & ~taken : 0;
 }
 
 static void fix_cpus(struct hv_check *c, struct hv_finding *f)

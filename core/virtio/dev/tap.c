@@ -100,6 +100,10 @@ static int open_tun(struct hv_err *err)
 		return hv_err_set(
 			err, ENODEV,
 			"/dev/net/tun is missing: load the kernel's module `tun` (modprobe tun)");
+	if (errno == EACCES || errno == EPERM)
+		return hv_err_sys(err, errno,
+				  "/dev/net/tun cannot be opened: it takes root, or a device node "
+				  "that is yours to write");
 	return hv_err_sys(err, errno, "/dev/net/tun");
 }
 

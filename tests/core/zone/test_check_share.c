@@ -60,6 +60,15 @@ static void cpus_that_do_not_exist(void **state)
 		  102);
 }
 
+static void a_board_that_says_no_number_of_cpus(void **state)
+{
+	struct zf *f = *state;
+
+	f->board.n_cpus = 0;
+	zf_zone(f, "linux1", 1)->cpus = UINT64_C(1) << 9;
+	zf_expect_clean(f);
+}
+
 static void cpus_of_zone0(void **state)
 {
 	struct zf *f = *state;
@@ -434,6 +443,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(cpus_none),
 		T(cpus_that_do_not_exist),
+		T(a_board_that_says_no_number_of_cpus),
 		T(cpus_of_zone0),
 		T(cpus_of_another_zone),
 		T(cpus_of_a_running_zone),
