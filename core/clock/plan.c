@@ -285,6 +285,7 @@ int hv_clock_plan_root(const struct hv_clock_facts *facts, const struct hv_clock
 	struct hv_buf clocks = { 0 }, names = { 0 };
 	unsigned int i, missing = 0, count = 0;
 	bool has_names = true;
+	const char *indent;
 	struct hv_clock_refs it;
 	struct hv_clock_ref ref;
 	int lender = -1, rc = 0;
@@ -314,12 +315,18 @@ int hv_clock_plan_root(const struct hv_clock_facts *facts, const struct hv_clock
 		put_string(needs[i].name ? needs[i].name : "", &names);
 		has_names = has_names && needs[i].name;
 	}
-	hv_buf_printf(out, "%s {\n\tclocks = %s;\n",
-		      lender >= 0 ? "&{/hvisor_virtio_device}" : "/hvisor_virtio_device",
-		      clocks.data ? clocks.data : "");
+	indent = lender >= 0 ? "" : "\t";
+	if (lender >= 0)
+		hv_buf_puts(out, "&{/hvisor_virtio_device} {\n");
+	else
+		hv_buf_puts(out, "&{/} {\n\thvisor_virtio_device {\n");
+	hv_buf_printf(out, "%s\tclocks = %s;\n", indent, clocks.data ? clocks.data : "");
 	if (has_names)
-		hv_buf_printf(out, "\tclock-names = %s;\n", names.data ? names.data : "");
-	hv_buf_puts(out, "};\n");
+		hv_buf_printf(out, "%s\tclock-names = %s;\n", indent,
+			      names.data ? names.data : "");
+	hv_buf_printf(out, "%s};\n", indent);
+	if (lender < 0)
+		hv_buf_puts(out, "};\n");
 	if (clocks.failed || names.failed || out->failed)
 		rc = hv_err_nomem(err);
 out:

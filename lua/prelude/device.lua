@@ -143,7 +143,9 @@ end
 -- console: the size of the terminal, as the guest sees it.
 function methods:size(columns, rows)
 	local h = handle(self, "size")
-	if not math.tointeger(columns) or not math.tointeger(rows) then error("size takes columns and rows", 2) end
+	for _, n in ipairs { columns or 0, rows or 0 } do
+		if not math.tointeger(n) or n < 1 or n > 65535 then error("size takes columns and rows, 1 to 65535", 2) end
+	end
 	return core.console_resize(h, columns, rows)
 end
 

@@ -211,6 +211,37 @@ static void test_source(void **state)
 	hv_buf_free(&guest);
 }
 
+/* A tree that has no such node yet gets one, in source that dtc takes. */
+static void test_new_node(void **state)
+{
+	char path[512], name[] = "/tmp/hvsh-plan-XXXXXX", command[2048];
+	struct hv_clock_facts facts = { .clks = clks };
+	struct hv_clock_need needs[HV_CLOCK_NEEDS];
+	struct hv_buf root = { 0 };
+	struct hv_fdt *bare;
+	int fd = mkstemp(name), n;
+
+	(void)state;
+	assert_true(fd >= 0);
+	close(fd);
+	snprintf(path, sizeof(path), "%s/core/clock/data/board.dts", getenv("HVSH_TESTS"));
+	snprintf(command, sizeof(command),
+		 "{ cat %s; echo '/ { /delete-node/ hvisor_virtio_device; };'; } > %s", path, name);
+	assert_int_equal(system(command), 0);
+	facts.tree = bare = compile(name);
+	n = hv_clock_needs(&facts, "&uart0", needs, &err);
+	assert_true(n > 0);
+	want(hv_clock_plan_root(&facts, needs, (unsigned int)n, &root, &err), 0, &err);
+	assert_non_null(strstr(root.data, "&{/} {\n\thvisor_virtio_device {\n\t\tclocks = <"));
+	snprintf(command, sizeof(command),
+		 "{ cat %s; cat <<'END'\n%sEND\n} | dtc -q -f -@ -I dts -O dtb -o /dev/null -", name,
+		 root.data);
+	assert_int_equal(system(command), 0);
+	unlink(name);
+	hv_fdt_close(bare);
+	hv_buf_free(&root);
+}
+
 /* Faster than a cell can say, and names that would end a comment. */
 static void test_odd_source(void **state)
 {
@@ -240,6 +271,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_broken, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_references, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_source, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_new_node, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_odd_source, set_up, tear_down),
 	};
 
