@@ -19,6 +19,7 @@ int luaopen_hvsh_core(lua_State *L);
 
 void hv_bind_check(lua_State *L);  /* check, encode, decode */
 void hv_bind_plan(lua_State *L);   /* plan */
+void hv_bind_zone(lua_State *L);   /* resolve */
 void hv_bind_memmap(lua_State *L); /* memmap */
 void hv_bind_fdt(lua_State *L);    /* device trees */
 void hv_bind_clock(lua_State *L);  /* clocks of the root zone */
@@ -26,6 +27,7 @@ void hv_bind_hv(lua_State *L);     /* list, stop, info, fault */
 void hv_bind_virtio(lua_State *L); /* devices of the zones served here, and what they can do */
 void hv_bind_console(lua_State *L); /* console_open */
 void hv_bind_run(lua_State *L);    /* log, sizes, the terminal, options, mode */
+void hv_bind_embed(lua_State *L);  /* embedded */
 void hv_bind_task(lua_State *L);   /* tasks, durations */
 
 /* Pushes the three results of a failure; returns 3. */

@@ -11,6 +11,7 @@ int luaopen_hvsh_core(lua_State *L)
 	lua_createtable(L, 0, 24);
 	hv_bind_check(L);
 	hv_bind_plan(L);
+	hv_bind_zone(L);
 	hv_bind_memmap(L);
 	hv_bind_fdt(L);
 	hv_bind_clock(L);
@@ -20,6 +21,7 @@ int luaopen_hvsh_core(lua_State *L)
 	hv_bind_control(L);
 	hv_bind_run(L);
 	hv_bind_task(L);
+	hv_bind_embed(L);
 	return 1;
 }
 

@@ -34,7 +34,20 @@ static struct plan *check_plan(lua_State *L)
 	return p;
 }
 
-/* plan:deltas() -> {zone, id, state, changes = {{field, from, to}}} each */
+/* Devices of the machine, by path, or "compatible=…". */
+static void push_given(lua_State *L, const struct hv_zone_spec *spec)
+{
+	const struct hv_spec_passthrough *p = &spec->passthrough;
+
+	lua_createtable(L, (int)p->n_devices, 0);
+	for (size_t i = 0; i < p->n_devices; i++) {
+		lua_pushfstring(L, p->devices[i].compatible ? "compatible=%s" : "%s",
+				p->devices[i].name);
+		lua_rawseti(L, -2, (lua_Integer)i + 1);
+	}
+}
+
+/* plan:deltas() -> {zone, id, state, given, changes = {{field, from, to}}} each */
 static int plan_deltas(lua_State *L)
 {
 	const struct hv_plan *plan = check_plan(L)->plan;
@@ -56,6 +69,8 @@ static int plan_deltas(lua_State *L)
 			lua_rawseti(L, -2, (lua_Integer)k + 1);
 		}
 		lua_setfield(L, -2, "changes");
+		push_given(L, d->zone->spec);
+		lua_setfield(L, -2, "given");
 		lua_rawseti(L, -2, (lua_Integer)i + 1);
 	}
 	return 1;
@@ -180,6 +195,9 @@ static int plan_apply(lua_State *L)
 	luaL_checkstack(L, 8, NULL);
 	p->applied = true;
 	rc = hv_plan_apply(p->plan, &machine, on_progress, &progress, &err);
+	/* Guests of zones that ran before find their devices as well. */
+	if (rc >= 0 && serves(p->plan))
+		rc = hv_session_run_guests(hv_session_of(L), &err);
 	if (rc >= 0) {
 		lua_pushboolean(L, 1);
 		return 1;

@@ -36,7 +36,7 @@ static void get_regions(struct hv_reader *r, int t, struct hv_zone_spec *spec)
 		regions[i].origin = hv_read_origin(r, e, "at");
 		/* The region as a whole: "ram[2]" rather than "ram[2].at". */
 		if (regions[i].origin.field) {
-			char *dot = strrchr(regions[i].origin.field, '.');
+			char *dot = (char *)strrchr(regions[i].origin.field, '.');
 
 			if (dot)
 				*dot = '\0';
@@ -456,6 +456,21 @@ static void get_kernel(struct hv_reader *r, int t, struct hv_zone_spec *spec)
 	}
 }
 
+static void get_dtb(struct hv_reader *r, int t, struct hv_zone_spec *spec)
+{
+	int dtb;
+
+	if (!get_image(r, t, "dtb", &spec->dtb))
+		return;
+	spec->dtb.format = HV_IMAGE_DTB;
+	hv_read_push_table(r, t, "dtb");
+	dtb = lua_gettop(r->L);
+	spec->dtb_auto = hv_read_bool(r, dtb, "auto");
+	spec->dtb_patch = hv_read_bool(r, dtb, "patch");
+	spec->stdout_path = hv_read_text(r, dtb, "stdout");
+	lua_pop(r->L, 1);
+}
+
 static const struct hv_zone_spec *read_zone(struct hv_reader *r, int t)
 {
 	struct hv_zone_spec *spec = hv_read_need(r, hv_arena_alloc(r->arena, sizeof(*spec)));
@@ -474,8 +489,8 @@ static const struct hv_zone_spec *read_zone(struct hv_reader *r, int t)
 	get_regions(r, t, spec);
 	get_irqs(r, t, spec);
 	get_kernel(r, t, spec);
-	if (get_image(r, t, "dtb", &spec->dtb))
-		spec->dtb.format = HV_IMAGE_DTB;
+	get_dtb(r, t, spec);
+	hv_read_passthrough(r, t, &spec->passthrough);
 	get_image(r, t, "initrd", &spec->initrd);
 	get_modules(r, t, spec);
 	spec->has_entry = hv_read_u64(r, t, "entry", &spec->entry);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <lauxlib.h>
+#include <string.h>
 
 #include "lua/spec.h"
 #include "lua/spec_read.h"
@@ -61,6 +62,7 @@ static void get_slots(struct hv_reader *r, int t, struct hv_board *board)
 const struct hv_board *hv_read_board(struct hv_reader *r, int t)
 {
 	struct hv_board *board = hv_read_need(r, hv_arena_alloc(r->arena, sizeof(*board)));
+	const char *controller;
 	uint32_t n_cpus = 0;
 
 	board->name = hv_read_text(r, t, "name");
@@ -81,6 +83,9 @@ const struct hv_board *hv_read_board(struct hv_reader *r, int t)
 	board->has_gic = hv_read_gic(r, t, &board->gic);
 	hv_read_plic(r, t, &board->plic);
 	hv_read_window(r, t, "ioapic", &board->ioapic_base, &board->ioapic_size);
+	board->tree = hv_read_text(r, t, "tree");
+	controller = hv_read_text(r, t, "controller");
+	board->uses_aplic = controller && !strcmp(controller, "aplic");
 	hv_read_u32(r, t, "wakeup_irq", &board->wakeup_irq);
 	hv_read_u32(r, t, "max_zones", &board->max_zones);
 	return board;

@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/origin.h"
 #include "zone/board.h"
+#include "zone/spec.h"
 
 /*
  * Raw reading of the tables that hvsh.dsl checked and normalised. A wrong type
@@ -57,6 +58,8 @@ bool hv_read_plic(struct hv_reader *r, int t, struct hv_abi_riscv64 *plic);
 /* This machine's when there is none. */
 enum hv_arch hv_read_arch(struct hv_reader *r, int t);
 const struct hv_board *hv_read_board(struct hv_reader *r, int t);
+/* t.passthrough, where there is one. */
+void hv_read_passthrough(struct hv_reader *r, int t, struct hv_spec_passthrough *p);
 
 /* Where t[key], t[i + 1], or the part with this path was written; all empty when that is not known.
  */

@@ -318,7 +318,7 @@ int hv_hz_parse(const char *text, uint64_t *hz)
 const char *hv_hz_format(uint64_t hz, char out[HV_HZ_TEXT])
 {
 	size_t i = 0;
-	char part[8];
+	char part[12];
 	int len;
 
 	/* Up to three decimals, or a smaller unit. */

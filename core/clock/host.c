@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "base/near.h"
 #include "clock/refs.h"
 
 /* What an agent has of an id, a bit map each. */
@@ -120,6 +121,7 @@ static int find_name(struct hv_clock_host *host, enum hv_lent kind, const char *
 {
 	const char *what = hv_lent_name(kind);
 	char candidate[HV_LENT_NAME];
+	struct hv_near near = HV_NEAR(name);
 	struct hv_buf names = { 0 };
 	uint32_t n;
 	int rc = hv_clock_host_count(host, kind, &n, err);
@@ -136,6 +138,7 @@ static int find_name(struct hv_clock_host *host, enum hv_lent kind, const char *
 			*id = i;
 			goto out;
 		}
+		hv_near_offer(&near, candidate);
 		if (names.len < 512)
 			hv_buf_printf(&names, "%s%s", names.len ? ", " : "", candidate);
 	}
@@ -147,7 +150,9 @@ static int find_name(struct hv_clock_host *host, enum hv_lent kind, const char *
 				"lists them (or this kernel module cannot lend any)",
 				what, name);
 	else
-		rc = hv_err_set(err, ENOENT, "no %s %s: zone0 lends %u (%s)", what, name, n,
+		rc = hv_err_set(err, ENOENT, "no %s %s%s%s%s: zone0 lends %u (%s)", what, name,
+				*near.best ? " (did you mean " : "", near.best,
+				*near.best ? "?)" : "", n,
 				names.data ? names.data : "without names");
 out:
 	hv_buf_free(&names);

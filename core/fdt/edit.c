@@ -276,6 +276,43 @@ int hv_fdt_del_node(struct hv_fdt *tree, const char *path, struct hv_err *err)
 	return rc;
 }
 
+struct many {
+	const int *indexes;
+	size_t n;
+	const struct hv_fdt *tree;
+	bool remove;
+};
+
+/* From the last: offsets before a change stay as they are. */
+static int apply_many(void *blob, void *arg)
+{
+	const struct many *m = arg;
+	int rc = 0;
+
+	for (size_t i = m->n; i-- > 0 && !rc;) {
+		int node = m->tree->nodes[m->indexes[i]].offset;
+
+		rc = m->remove ? fdt_nop_node(blob, node)
+			       : fdt_setprop_string(blob, node, "status", "disabled");
+	}
+	return rc;
+}
+
+int fdt_remove_or_disable(struct hv_fdt *tree, const int *indexes, size_t n, bool remove,
+			  struct hv_err *err)
+{
+	struct many m = { indexes, n, tree, remove };
+	int rc, fdt_rc;
+
+	if (!n)
+		return 0;
+	rc = change(tree, remove ? 0 : n * prop_room("status", 9), apply_many, &m, &fdt_rc, err);
+	if (fdt_rc)
+		return hv_err_set(err, EINVAL, "%s: cannot change nodes: %s", tree->label,
+				  fdt_strerror(fdt_rc));
+	return rc;
+}
+
 /* libfdt changes the overlay, too, also when it fails. */
 struct overlay {
 	const struct hv_fdt *tree;

@@ -69,6 +69,10 @@ int fdt_index_build(struct hv_fdt *tree, struct hv_err *err);
 int fdt_bus_cells(const struct hv_fdt *tree, int index, int *address_cells, int *size_cells,
 		  struct hv_err *err);
 
+/* Takes nodes (indexes, ascending, none below another) away, or switches them off, in one change. */
+int fdt_remove_or_disable(struct hv_fdt *tree, const int *indexes, size_t n, bool remove,
+			  struct hv_err *err);
+
 /* As hv_fdt_reg and hv_fdt_irq, by index, and without the node's path in the message. */
 int fdt_reg(const struct hv_fdt *tree, int index, unsigned int i, uint64_t *addr, uint64_t *size,
 	    struct hv_err *err);

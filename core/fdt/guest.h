@@ -63,6 +63,8 @@ struct hv_fdt_guest {
 
 	/* Devices of the host's tree, or NULL. Made from that very tree. */
 	const struct hv_fdt_passthrough *plan;
+	/* Clocks whose rate the plan does not know get 0 Hz: for a tree that is only looked at. */
+	bool unknown_rates;
 };
 
 /*

@@ -25,6 +25,7 @@ static uint32_t clock_of(struct guest_build *b, int index, unsigned int slot)
 {
 	const struct hv_fdt_plan_need *need = NULL;
 	struct guest_clock *grown;
+	uint64_t rate;
 	size_t used = strlen(b->missing);
 
 	for (size_t i = 0; i < b->plan->n_needs && !need; i++)
@@ -32,7 +33,7 @@ static uint32_t clock_of(struct guest_build *b, int index, unsigned int slot)
 		    b->plan->needs[i].slot == slot &&
 		    strcmp(b->plan->needs[i].property, "clocks") == 0)
 			need = &b->plan->needs[i];
-	if (!need || !need->rate) {
+	if ((!need || !need->rate) && !b->desc->unknown_rates) {
 		char path[FDT_PATH_TEXT];
 
 		if (b->n_missing++ < 4)
@@ -42,14 +43,15 @@ static uint32_t clock_of(struct guest_build *b, int index, unsigned int slot)
 				 need && need->name ? need->name : "clock");
 		return 0;
 	}
-	if (need->rate > UINT32_MAX && !b->rc)
+	rate = need ? need->rate : 0;
+	if (rate > UINT32_MAX && !b->rc)
 		b->rc = hv_err_set(b->err, EINVAL,
 				   "a fixed-clock of %" PRIu64
 				   " Hz (%s) cannot be written: at most "
 				   "%u are",
-				   need->rate, need->path, UINT32_MAX);
+				   rate, need->path, UINT32_MAX);
 	for (size_t i = 0; i < b->n_clocks; i++)
-		if (b->clocks[i].rate == need->rate)
+		if (b->clocks[i].rate == rate)
 			return b->clocks[i].phandle;
 	grown = reallocarray(b->clocks, b->n_clocks + 1, sizeof(*grown));
 	if (!grown) {
@@ -57,7 +59,7 @@ static uint32_t clock_of(struct guest_build *b, int index, unsigned int slot)
 		return 0;
 	}
 	b->clocks = grown;
-	grown[b->n_clocks] = (struct guest_clock){ need->rate, guest_phandle(b) };
+	grown[b->n_clocks] = (struct guest_clock){ rate, guest_phandle(b) };
 	return grown[b->n_clocks++].phandle;
 }
 
@@ -399,8 +401,13 @@ static void copy_node(struct guest_build *b, int index)
 	int len;
 
 	fdt_write_node(&b->w, "%s", name ? name : "node");
-	/* The bus' own driver needs what stays with the host. */
-	if (c.frame && fdt_index_prop(host, index, "ranges", &len))
+	/*
+	 * The bus' own driver needs what stays with the host. A folder of nodes that is no bus
+	 * there, or memory that is shared out, is none here.
+	 */
+	if (c.frame && fdt_index_prop(host, index, "ranges", &len) &&
+	    fdt_index_prop(host, index, "compatible", &len) &&
+	    !fdt_index_compatible(host, index, "mmio-sram"))
 		fdt_write_string(&b->w, "compatible", "simple-bus");
 	hv_fdt_each_prop(host, host->nodes[index].offset, copy_prop, &c);
 	if (!c.frame)

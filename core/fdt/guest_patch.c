@@ -62,29 +62,41 @@ static int patch_chosen(struct patch *p)
 	return rc;
 }
 
-/* The root's next memory node at or behind an index, or -1. */
-static int memory_node(const struct hv_fdt *tree)
-{
-	for (int i = 1; i < tree->n_nodes; i = tree->nodes[i].end) {
-		const char *type = fdt_index_string(tree, i, "device_type");
+typedef bool choose_fn(const struct patch *p, int index);
 
-		if (type && strcmp(type, "memory") == 0)
-			return i;
-	}
-	return -1;
+/* The nodes that are chosen go, or are switched off. */
+static int drop(struct patch *p, choose_fn *choose, bool remove)
+{
+	int *indexes = calloc((size_t)p->tree->n_nodes, sizeof(*indexes));
+	size_t n = 0;
+	int rc;
+
+	if (!indexes)
+		return hv_err_nomem(p->err);
+	for (int i = 1; i < p->tree->n_nodes; i++)
+		if (choose(p, i))
+			indexes[n++] = i;
+	rc = fdt_remove_or_disable(p->tree, indexes, n, remove, p->err);
+	free(indexes);
+	return rc;
+}
+
+static bool is_memory(const struct patch *p, int index)
+{
+	const char *type = p->tree->nodes[index].parent == 0
+				   ? fdt_index_string(p->tree, index, "device_type")
+				   : NULL;
+
+	return type && strcmp(type, "memory") == 0;
 }
 
 static int patch_memory(struct patch *p)
 {
-	char path[64], old[FDT_PATH_TEXT];
-	int rc, index;
+	char path[64];
+	int rc = drop(p, is_memory, true);
 
-	while ((index = memory_node(p->tree)) >= 0) {
-		fdt_index_path(p->tree, index, old, sizeof(old));
-		rc = hv_fdt_del_node(p->tree, old, p->err);
-		if (rc)
-			return rc;
-	}
+	if (rc)
+		return rc;
 	for (size_t i = 0; i < p->desc->n_memory; i++) {
 		const struct hv_fdt_range *m = &p->desc->memory[i];
 
@@ -238,32 +250,21 @@ static bool wanted(const struct patch *p, uint64_t start)
 }
 
 /* An enabled virtio,mmio node that no device stands behind: touching it would hang the guest. */
-static int stray(const struct patch *p)
+static bool is_stray(const struct patch *p, int index)
 {
 	uint64_t start, size;
 
-	for (int i = 1; i < p->tree->n_nodes; i++)
-		if (p->tree->nodes[i].enabled && fdt_index_compatible(p->tree, i, "virtio,mmio") &&
-		    !fdt_reg(p->tree, i, 0, &start, &size, NULL) && !wanted(p, start))
-			return i;
-	return -1;
+	return p->tree->nodes[index].enabled &&
+	       fdt_index_compatible(p->tree, index, "virtio,mmio") &&
+	       !fdt_reg(p->tree, index, 0, &start, &size, NULL) && !wanted(p, start);
 }
 
 static int patch_virtio(struct patch *p)
 {
-	char path[FDT_PATH_TEXT], last[FDT_PATH_TEXT] = "";
-	int rc, index;
+	int rc = drop(p, is_stray, false);
 
-	while ((index = stray(p)) >= 0) {
-		fdt_index_path(p->tree, index, path, sizeof(path));
-		if (strcmp(path, last) == 0)
-			return hv_err_set(p->err, EINVAL, "%s: two nodes are called %s",
-					  p->tree->label, path);
-		memcpy(last, path, sizeof(last));
-		rc = set_string(p, path, "status", "disabled");
-		if (rc)
-			return rc;
-	}
+	if (rc)
+		return rc;
 	for (size_t i = 0; i < p->desc->n_virtio; i++) {
 		rc = patch_device(p, &p->desc->virtio[i]);
 		if (rc)

@@ -83,7 +83,8 @@ static int take_property(struct walk *w, int offset, struct hv_err *err)
 	if (w->depth == 0)
 		return hv_err_set(err, EINVAL, "a property outside the root node");
 	prop = fdt_get_property_by_offset(tree->blob, offset, &len);
-	if (!prop)
+	/* libfdt up to 1.6 takes lengths over 2 GiB for negative ones, and hands them on. */
+	if (!prop || len < 0)
 		return hv_err_set(err, EINVAL, "a property that cannot be read");
 	name = fdt_string(tree->blob, (int)fdt32_to_cpu(prop->nameoff));
 	if (!name)
@@ -152,6 +153,8 @@ int fdt_index_build(struct hv_fdt *tree, struct hv_err *err)
 					next == -FDT_ERR_TRUNCATED
 						? "the structure ends in the middle"
 						: "no valid structure token");
+		else if (next <= offset)
+			rc = hv_err_set(err, EINVAL, "a length that leads backwards");
 		else if (tag == FDT_BEGIN_NODE)
 			rc = enter_node(&w, offset, err);
 		else if (tag == FDT_PROP)
@@ -218,13 +221,15 @@ const char *fdt_index_string(const struct hv_fdt *tree, int index, const char *n
 
 int fdt_index_child(const struct hv_fdt *tree, int index, const char *name, size_t len)
 {
+	/* Checked when the tree was opened: each name is terminated within the blob. */
+	const char *names = (const char *)tree->blob + fdt_off_dt_struct(tree->blob) + FDT_TAGSIZE;
 	bool whole = memchr(name, '@', len);
-	const char *text;
-	int n, found = -1;
+	int found = -1;
 
 	for (int i = index + 1; i < tree->nodes[index].end; i = tree->nodes[i].end) {
-		text = fdt_get_name(tree->blob, tree->nodes[i].offset, &n);
-		if (!text || (size_t)n < len || memcmp(text, name, len) != 0)
+		const char *text = names + tree->nodes[i].offset;
+
+		if (strncmp(text, name, len) != 0)
 			continue;
 		if (text[len] == '\0')
 			return i;

@@ -99,7 +99,7 @@ int fdt_irq_route(const struct hv_fdt *tree, int index, const uint32_t *in, int 
 			err, EOPNOTSUPP,
 			"goes to %s (%.64s), whose interrupt numbers cannot be translated",
 			fdt_index_path(tree, index, path, sizeof(path)),
-			compatible ? compatible : "nothing");
+			compatible ? compatible : "without a compatible string");
 	if (len % 12 != 0)
 		return hv_err_set(err, EINVAL,
 				  "qcom,pdc-ranges of %s has %d bytes, no multiple of 12",

@@ -12,7 +12,10 @@
  */
 struct hv_fdt_passthrough;
 
-/* The rate in Hz of one entry of a node's clocks; 0 = not known. slot as in hv_fdt_ref. */
+/*
+ * The rate in Hz of one entry of a node's clocks; 0 = not known. slot as in hv_fdt_ref. What is
+ * known of one use of a clock holds for the others.
+ */
 typedef uint64_t hv_fdt_rate_fn(const char *path, unsigned int slot, void *arg);
 
 struct hv_fdt_passthrough_opts {

@@ -58,6 +58,14 @@ static void take(struct hv_fdt_passthrough *p, int index, unsigned int i,
 	out->index = i;
 }
 
+/* A controller in between whose own interrupts are given: the guest's driver routes them. */
+static bool given_along(const struct hv_fdt_passthrough *p, const struct hv_fdt_irq *irq)
+{
+	int index = irq->controller_node < 0 ? -1 : fdt_index_of(p->tree, irq->controller_node);
+
+	return index >= 0 && plan_owned(p, index);
+}
+
 /* The same line of an enabled node that stays: it would be taken away from it. */
 static void check_shared(struct hv_fdt_passthrough *p)
 {
@@ -105,6 +113,12 @@ void plan_irqs(struct hv_fdt_passthrough *p)
 				break;
 			if (rc == 0)
 				take(p, i, k, &irq);
+			else if (rc == -EOPNOTSUPP && given_along(p, &irq))
+				plan_problem(
+					p, HV_PROBLEM_NOTE, i,
+					"interrupt %u of it goes to a controller that is given "
+					"away as well",
+					k);
 			else if (rc == -EOPNOTSUPP || rc == -EINVAL)
 				plan_problem(p, HV_PROBLEM_ERROR, i, "interrupt %u of it %s%s", k,
 					     rc == -EINVAL ? "is wrong: " : "", err.msg);

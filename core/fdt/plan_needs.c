@@ -237,6 +237,25 @@ static void check_users(struct hv_fdt_passthrough *p)
 	}
 }
 
+/* One clock has one rate, whoever uses it: what is known of one use is known of all. */
+static void spread_rates(struct hv_fdt_passthrough *p)
+{
+	struct hv_fdt_plan_need *needs = p->needs.at;
+
+	for (size_t i = 0; i < p->needs.n; i++) {
+		struct hv_fdt_plan_need *n = &needs[i];
+
+		if (n->kind != HV_REF_CLOCK || n->role != HV_ROLE_HOST || n->rate ||
+		    strcmp(n->property, "clocks") != 0)
+			continue;
+		for (size_t k = 0; k < p->needs.n && !n->rate; k++)
+			if (needs[k].rate && needs[k].provider_node == n->provider_node &&
+			    needs[k].n_args == n->n_args &&
+			    !memcmp(needs[k].args, n->args, n->n_args * sizeof(*n->args)))
+				n->rate = needs[k].rate;
+	}
+}
+
 void plan_needs(struct hv_fdt_passthrough *p)
 {
 	const struct hv_fdt *tree = p->tree;
@@ -258,6 +277,7 @@ void plan_needs(struct hv_fdt_passthrough *p)
 		if (plan_owned(p, c.user))
 			take_irq_parent(&c);
 	}
+	spread_rates(p);
 	needs = p->needs.at;
 	for (size_t i = 0; i < p->needs.n; i++)
 		if (needs[i].role != HV_ROLE_COMES)

@@ -39,7 +39,9 @@ struct hv_board {
 	bool has_gic;
 	struct hv_abi_arm64 gic; /* only the gic fields */
 	struct hv_abi_riscv64 plic;
+	bool uses_aplic; /* where plic has both, the machine has an APLIC */
 	uint64_t ioapic_base, ioapic_size;
+	const char *tree; /* path of the machine's device tree; NULL = none */
 	uint32_t wakeup_irq; /* 0 = not known */
 	uint32_t max_zones;  /* the hypervisor build's limit, the root zone included; 0 = HV_MAX_ZONES */
 };

@@ -207,6 +207,10 @@ static int check_all(struct hv_check *c, struct hv_err *err)
 		count_errors(c, from);
 		return hv_map_build(set, c->machine, &c->view, false, &c->map, err);
 	}
+	for (size_t i = 0; i < set->n && !ret; i++)
+		ret = hv_give_devices(c, set->entries[i], err);
+	if (ret)
+		return ret;
 	hv_check_ids(c);
 	for (size_t i = 0; i < set->n; i++) {
 		hv_check_limits(c, set->entries[i]);
@@ -226,6 +230,7 @@ static int check_all(struct hv_check *c, struct hv_err *err)
 	hv_check_pci(c);
 	hv_check_ivc(c);
 	hv_check_devices(c);
+	ret = hv_check_lent(c, err);
 	for (size_t i = 0; i < set->n && !ret; i++) {
 		struct hv_entry *e = set->entries[i];
 

@@ -428,13 +428,13 @@ static void check_lost(struct hv_check *c, struct hv_entry *e)
 		f = hv_report(c, e, "cmdline", &spec->cmdline_origin, HV_ERROR, "cmdline-lost",
 			      "the kernel's command line would be lost: the zone has no device "
 			      "tree to carry it");
-		hv_report_fix(c, f, "dtb = \"file.dtb\"");
+		hv_report_fix(c, f, "dtb = \"auto\" makes one, or dtb = \"file.dtb\"");
 	}
 	if (spec->initrd.present && spec->initrd.path) {
 		f = hv_report(c, e, "initrd", &spec->initrd.origin, HV_ERROR, "initrd-lost",
 			      "the kernel would not find the initrd: the zone has no device tree "
 			      "to say where it is");
-		hv_report_fix(c, f, "dtb = \"file.dtb\"");
+		hv_report_fix(c, f, "dtb = \"auto\" makes one, or dtb = \"file.dtb\"");
 	}
 }
 

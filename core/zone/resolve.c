@@ -302,7 +302,7 @@ int hv_resolve(struct hv_check *c, struct hv_entry *e, struct hv_err *err)
 	struct hv_abi_zone *abi = &e->zone.abi;
 	int ret;
 
-	e->zone.resolved = e->regions_ok;
+	e->zone.resolved = e->regions_ok && !e->plan_failed;
 	abi->id = spec->id;
 	abi->cpus = spec->cpus;
 	memcpy(abi->name, spec->name, strnlen(spec->name, HV_ZONE_NAME_MAX));

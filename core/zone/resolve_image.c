@@ -14,7 +14,6 @@
 		      */
 #define KERNEL_OFFSET                                                                              \
 	(4 * HV_MIB) /* room for the tree below the kernel, as published zones have it */
-#define MAX_DTB (16 * HV_MIB)
 
 /* x86_64 adds boot, setup, initrd and command line to kernel, dtb and initrd. */
 #define MAX_FIXED_PLACEMENTS 7
@@ -22,6 +21,13 @@
 static uint64_t up(uint64_t value, uint64_t align)
 {
 	return align > 1 ? hv_align_up(value, align) : value;
+}
+
+/* RAM of a device that was given to the zone is its own. */
+static bool takes_images(const struct hv_entry *e, uint32_t region)
+{
+	return e->zone.abi.regions[region].type == HV_REGION_RAM &&
+	       !(region < e->n_given && e->zone.spec->regions[region].reserved);
 }
 
 bool hv_place_find(const struct hv_entry *e, uint64_t from, uint64_t size, uint64_t align,
@@ -34,7 +40,7 @@ bool hv_place_find(const struct hv_entry *e, uint64_t from, uint64_t size, uint6
 		uint64_t a = up(from > r->ipa ? from : r->ipa, align);
 		bool moved = true;
 
-		if (r->type != HV_REGION_RAM)
+		if (!takes_images(e, i))
 			continue;
 		while (moved && hv_inside(a, size, r->ipa, r->size)) {
 			moved = false;
@@ -175,7 +181,7 @@ static bool kernel_default(const struct hv_entry *e, const struct hv_image_info 
 	for (uint32_t i = 0; i < e->zone.abi.n_regions; i++) {
 		const struct hv_abi_region *r = &e->zone.abi.regions[i];
 
-		if (r->type != HV_REGION_RAM)
+		if (!takes_images(e, i))
 			continue;
 		for (int low = 0; low < 2; low++) {
 			uint64_t from = low ? r->ipa : r->ipa + KERNEL_OFFSET;
@@ -261,44 +267,6 @@ static void place_module(struct hv_check *c, struct hv_entry *e, struct hv_place
 	}
 }
 
-/* Reads and patches the tree; afterwards the placement is bytes, not a file. */
-static int resolve_tree(struct hv_check *c, struct hv_entry *e, struct hv_placement *p,
-			const struct hv_placement *initrd, struct hv_err *err)
-{
-	const struct hv_zone_spec *spec = e->zone.spec;
-	struct hv_err why;
-	size_t size = 0;
-	int ret;
-
-	ret = hv_image_read(p->image, MAX_DTB, &e->dtb_bytes, &size, &why);
-	if (!ret)
-		ret = hv_fdt_open(e->dtb_bytes, size, p->spec->path, &e->zone.tree, &why);
-	if (ret == -ENOMEM)
-		return hv_err_nomem(err);
-	hv_image_close(p->image);
-	p->image = NULL;
-	p->bytes = e->dtb_bytes;
-	p->size = size;
-	if (!ret && spec->cmdline)
-		ret = hv_fdt_set_bootargs(e->zone.tree, spec->cmdline, &why);
-	if (!ret && initrd && initrd->size)
-		ret = hv_fdt_set_initrd(e->zone.tree, initrd->ipa, initrd->ipa + initrd->size,
-					&why);
-	if (ret == -ENOMEM)
-		return hv_err_nomem(err);
-	if (ret) {
-		hv_report(c, e, p->what, &p->origin, HV_ERROR, "dtb-bad", "%s", why.msg);
-		p->size = 0;
-		e->zone.resolved = false;
-	} else if (spec->cmdline || (initrd && initrd->size)) {
-		p->bytes = hv_fdt_blob(e->zone.tree, &size);
-		p->size = size;
-		free(e->dtb_bytes);
-		e->dtb_bytes = NULL;
-	}
-	return 0;
-}
-
 /* What hvisor is told of an image that is not loaded: only its address. */
 static uint64_t address_only(struct hv_check *c, struct hv_entry *e,
 			     const struct hv_spec_image *spec, const char *what)
@@ -356,10 +324,22 @@ static void encode_kernel(struct hv_check *c, struct hv_entry *e, const struct h
 		"kernel = {image = \"Image\"}, or entry = 0x… when its code is in memory already");
 }
 
+/* A tree that is no file. */
+static struct hv_placement *place_made(struct hv_entry *e, const struct hv_spec_image *spec,
+				       const char *what)
+{
+	struct hv_placement *p = &e->zone.placements[e->zone.n_placements++];
+
+	*p = (struct hv_placement){
+		.kind = HV_PLACE_DTB, .what = what, .spec = spec, .origin = spec->origin
+	};
+	return p;
+}
+
 int hv_resolve_images(struct hv_check *c, struct hv_entry *e, struct hv_err *err)
 {
 	const struct hv_zone_spec *spec = e->zone.spec;
-	struct hv_placement *kernel, *dtb, *initrd, *m;
+	struct hv_placement *kernel, *dtb = NULL, *initrd = NULL, *m;
 	struct hv_zone *z = &e->zone;
 	size_t n;
 	int ret;
@@ -370,7 +350,9 @@ int hv_resolve_images(struct hv_check *c, struct hv_entry *e, struct hv_err *err
 		return hv_err_nomem(err);
 	ret = hv_place_open(c, e, &spec->kernel, HV_PLACE_KERNEL, "kernel", spec->kernel.format,
 			    &kernel, err);
-	if (!ret)
+	if (!ret && spec->dtb_auto)
+		dtb = place_made(e, &spec->dtb, "dtb auto");
+	else if (!ret)
 		ret = hv_place_open(c, e, &spec->dtb, HV_PLACE_DTB, "dtb", HV_IMAGE_DTB, &dtb, err);
 	if (!ret)
 		ret = hv_place_open(c, e, &spec->initrd, HV_PLACE_INITRD, "initrd", HV_IMAGE_RAW,
@@ -401,7 +383,7 @@ int hv_resolve_images(struct hv_check *c, struct hv_entry *e, struct hv_err *err
 		place_anywhere(c, e, initrd, kernel ? kernel->ipa + kernel->size : 0,
 			       hv_image_info(initrd->image)->high);
 	if (dtb) {
-		ret = resolve_tree(c, e, dtb, initrd, err);
+		ret = hv_resolve_tree(c, e, dtb, initrd, err);
 		if (ret)
 			return ret;
 		n = dtb->size;

@@ -23,13 +23,15 @@ int hv_zone_set_new(struct hv_zone_set **set, struct hv_err *err)
 
 void hv_entry_reset(struct hv_entry *e)
 {
-	const struct hv_zone_spec *spec = e->zone.spec;
+	const struct hv_zone_spec *spec = e->written;
 
 	for (size_t i = 0; i < e->zone.n_placements; i++)
 		hv_image_close(e->zone.placements[i].image);
 	hv_fdt_close(e->zone.tree);
+	hv_fdt_passthrough_free(e->plan);
+	hv_fdt_close(e->machine_tree);
 	free(e->dtb_bytes);
-	*e = (struct hv_entry){ .zone.spec = spec };
+	*e = (struct hv_entry){ .zone.spec = spec, .written = spec };
 }
 
 void hv_zone_set_free(struct hv_zone_set *set)
@@ -68,7 +70,7 @@ int hv_zone_set_add(struct hv_zone_set *set, const struct hv_zone_spec *spec, st
 	e = calloc(1, sizeof(*e));
 	if (!e)
 		return hv_err_nomem(err);
-	e->zone.spec = spec;
+	e->zone.spec = e->written = spec;
 	set->entries[set->n++] = e;
 	set->checked = false;
 	return 0;

@@ -21,6 +21,7 @@ struct hv_spec_region {
 	enum hv_region_type type;
 	uint64_t ipa, phys, size;
 	bool shared;      /* may overlap another zone's shared region */
+	bool reserved;    /* RAM of a device: nothing is loaded there */
 	const char *name; /* for messages: "ram", "uart0"; may be NULL */
 	struct hv_origin origin;
 };
@@ -78,6 +79,42 @@ struct hv_spec_device {
 	struct hv_origin origin, at_origin, irq_origin;
 };
 
+/* A device of the machine's tree: as hv_fdt_find takes it, or all that are compatible. */
+struct hv_spec_given {
+	const char *name;
+	bool compatible;
+	struct hv_origin origin;
+};
+
+/* A clock's rate, by the device that uses it. */
+struct hv_spec_rate {
+	const char *device;
+	const char *clock; /* from its clock-names; NULL: by slot */
+	unsigned int slot; /* from 0 */
+	uint64_t hz;
+	struct hv_origin origin;
+};
+
+/* A node whose conflict with what is given away its author knows of and takes. */
+struct hv_spec_accept {
+	const char *name; /* as hv_fdt_find takes it; what is below it is meant as well */
+	struct hv_origin origin;
+};
+
+/* Devices given to the zone. What follows from them is added to regions and irqs when resolving. */
+struct hv_spec_passthrough {
+	bool present;
+	const char *tree; /* the machine's tree, a path; NULL = the board's, or what runs */
+	bool coalesce;
+	size_t n_devices;
+	const struct hv_spec_given *devices;
+	size_t n_rates;
+	const struct hv_spec_rate *rates;
+	size_t n_accept;
+	const struct hv_spec_accept *accept;
+	struct hv_origin origin, tree_origin;
+};
+
 struct hv_spec_pci_dev {
 	struct hv_abi_pci_dev dev;
 	struct hv_origin origin;
@@ -117,6 +154,10 @@ struct hv_zone_spec {
 	size_t n_irqs;
 	const struct hv_spec_irq *irqs;
 	struct hv_spec_image kernel, dtb, initrd;
+	bool dtb_auto;	    /* the tree is made from the zone (dtb.path is NULL then) */
+	bool dtb_patch;	    /* memory and virtio nodes of the file are made to say what the zone is */
+	const char *stdout_path; /* of the tree's chosen node: a path or alias in it; NULL = as it is */
+	struct hv_spec_passthrough passthrough;
 	const char *cmdline; /* NULL = the tree's own bootargs stay */
 	struct hv_origin cmdline_origin;
 	size_t n_modules;

@@ -26,6 +26,8 @@
  * writes. One thread.
  *
  * What resolving decides when the author did not:
+ *   passthrough          registers (1:1, whole pages) and interrupts of the devices, behind those
+ *                        the author listed; reserved memory of theirs as RAM that nothing is loaded to
  *   device window, irq   the lowest slot of the board (by address) whose window is free in the zone
  *                        and whose interrupt neither the zone lists nor a zone before it in the set
  *                        has. What runs, and what comes later, plays no part: the same script gives
@@ -36,7 +38,8 @@
  *                        + 4 MiB, aligned as the image asks, + text_offset; its start when that is too far
  *   initrd               behind the kernel, on a multiple of 2 MiB (where none is left: of 4 KiB)
  *   dtb                  the first such place in RAM: its start when the kernel leaves room, so that
- *                        a tree up to 2 MiB never crosses a 2 MiB boundary. Always written as bytes
+ *                        a tree up to 2 MiB never crosses a 2 MiB boundary. Always written as
+ *                        bytes. "auto": made from all of this and the machine's tree
  *   entry                the ELF's entry point, the kernel's address; on x86_64 the boot code's
  */
 struct hv_placement {

@@ -2,6 +2,7 @@
 #ifndef HV_ZONE_ZONE_PRIV_H
 #define HV_ZONE_ZONE_PRIV_H
 
+#include "fdt/passthrough.h"
 #include "zone/zone.h"
 
 /* The smallest register window of a virtio device, and what a device without a size gets. */
@@ -13,6 +14,10 @@
 /* One zone of a set with what checking needs besides. */
 struct hv_entry {
 	struct hv_zone zone;
+	const struct hv_zone_spec *written; /* zone.spec is this, or this and what the plan adds */
+	struct hv_fdt *machine_tree;	    /* that devices are given from; NULL = none */
+	struct hv_fdt_passthrough *plan;    /* made from it; NULL = nothing is given */
+	bool plan_failed;
 	bool regions_ok; /* every region has a size and an end: ranges may be computed with */
 	uint32_t
 		n_given; /* regions[0 .. n_given) are the author's, the others windows of devices */
@@ -120,12 +125,24 @@ void hv_report_running(struct hv_check *c, struct hv_finding *f, const struct hv
 		       const char *what);
 
 /*
+ * Before everything else that looks at a zone: the machine's tree is opened where the zone needs it,
+ * and the regions and interrupts of the devices it is given become its own. What stands against it
+ * becomes findings; negative only when memory is out.
+ */
+int hv_give_devices(struct hv_check *c, struct hv_entry *e, struct hv_err *err);
+/* Whether this is the machine itself, whose clocks can be read. */
+bool hv_check_real(const struct hv_check *c);
+
+/*
  * Resolving one zone; entries before it are resolved. What the author got wrong
  * becomes findings and clears zone.resolved (or regions_ok); negative only when memory is out.
  */
 int hv_resolve(struct hv_check *c, struct hv_entry *e, struct hv_err *err);
 /* Part two of it: images opened, places decided, the tree patched. */
 int hv_resolve_images(struct hv_check *c, struct hv_entry *e, struct hv_err *err);
+/* The tree: made, or read and patched; its bytes and size become the placement's. */
+int hv_resolve_tree(struct hv_check *c, struct hv_entry *e, struct hv_placement *p,
+		    const struct hv_placement *initrd, struct hv_err *err);
 int hv_resolve_x86(struct hv_check *c, struct hv_entry *e, struct hv_err *err);
 /* Adds a placement for an image that was written (present), opened unless its path is NULL; *out
  * NULL when none was added. */
@@ -152,6 +169,8 @@ void hv_check_irqs(struct hv_check *c);
 void hv_check_pci(struct hv_check *c);
 void hv_check_ivc(struct hv_check *c);
 void hv_check_devices(struct hv_check *c);
+/* The lists of scmi devices. -ENOMEM, or what the hypervisor answers. */
+int hv_check_lent(struct hv_check *c, struct hv_err *err);
 /* One zone by itself. */
 void hv_check_layout(struct hv_check *c, struct hv_entry *e);
 void hv_check_windows(struct hv_check *c);

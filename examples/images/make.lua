@@ -68,7 +68,8 @@ end
 local function quoted(path) return "'" .. path:gsub("'", "'\\''") .. "'" end
 
 for _, name in ipairs {
-	"linux1", "linux2", "passthrough", "riscv64", "imx8mp", "rk3588", "zcu102", "jetson", "imported",
+	"linux1", "linux2", "passthrough", "riscv64", "imx8mp", "rk3588", "zcu102", "jetson", "imported", "odroid_c4",
+	"rk3588_uart",
 } do
 	local ok, _, code = os.execute(("dtc -q -I dts -O dtb -o %s %s"):format(
 		quoted(out .. name .. ".dtb"), quoted(here .. name .. ".dts")))

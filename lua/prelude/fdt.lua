@@ -541,6 +541,7 @@ local shared = {
 	trees = trees, nodes = nodes, plans = setmetatable({}, { __mode = "k" }),
 	new_tree = new_tree, open_tree = open_tree, misuse = misuse, failure = failure,
 }
+shared.open = fields.open
 local host = require "hvsh.fdt_host"(shared)
 shared.host, shared.check_host = host.host, host.check_host
 fields.passthrough = require "hvsh.fdt_plan"(shared).passthrough

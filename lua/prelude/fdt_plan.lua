@@ -4,7 +4,7 @@ local core = require "hvsh.core"
 local nearest = require "hvsh.nearest"
 local term = require "hvsh.term"
 
--- shared: what hvsh.fdt lends: trees, nodes, plans, open_tree, misuse, failure, host, check_host.
+-- shared: what hvsh.fdt lends: trees, nodes, plans, open, open_tree, misuse, failure, host, check_host.
 return function(shared)
 	local misuse = shared.misuse
 	local plans = shared.plans -- plan object -> {raw=, tree=, data=}
@@ -19,6 +19,9 @@ return function(shared)
 		for i, item in ipairs(value) do
 			local state = shared.nodes[item]
 			item = state and state.path or item
+			if type(item) == "table" and type(rawget(item, "compatible")) == "string" and next(item, (next(item))) == nil then
+				item = "compatible=" .. rawget(item, "compatible")
+			end
 			if type(item) ~= "string" then misuse(level + 1, "%s: entry %d is a %s, not a string", what, i, type(item)) end
 			list[i] = item
 		end
@@ -39,6 +42,7 @@ return function(shared)
 			local names = {}
 			for name in (raw:prop(at, "clock-names") or ""):gmatch "([^\0]*)\0" do names[#names + 1] = name end
 			for key, hz in pairs(clocks) do
+				hz = type(hz) == "string" and core.clock_hertz(hz) or hz
 				if math.type(hz) ~= "integer" or hz <= 0 then misuse(level + 1, "rates: %s of %s is no rate in Hz", tostring(key), device) end
 				if math.type(key) == "integer" then
 					if key < 1 then misuse(level + 1, "rates: clocks of %s count from 1", device) end
@@ -248,33 +252,50 @@ return function(shared)
 
 	local part = {}
 
-	-- fdt.passthrough {tree=, devices = {"/soc/x", "&label", compatible = "…"}, coalesce=, rates=}
+	-- The devices may stand in the table itself; {compatible = "…"} among them, or compatible= beside them.
+	local function wanted_devices(level, wanted)
+		local list = {}
+		table.move(wanted, 1, #wanted, 1, list)
+		local more = wanted.devices
+		if type(more) == "table" and not shared.nodes[more] then table.move(more, 1, #more, #list + 1, list) else list[#list + 1] = more end
+		local devices, compatible = {}, strings(level + 1, "compatible", wanted.compatible)
+		for _, item in ipairs(strings(level + 1, "devices", list)) do
+			local word = item:match "^compatible=(.+)$"
+			if word then compatible[#compatible + 1] = word else devices[#devices + 1] = item end
+		end
+		if type(more) == "table" and not shared.nodes[more] then
+			for _, item in ipairs(strings(level + 1, "devices.compatible", more.compatible)) do compatible[#compatible + 1] = item end
+		end
+		return devices, compatible
+	end
+
+	-- fdt.passthrough {"/soc/x", "&label", {compatible = "…"}, tree=, coalesce=, rates=}; tree: a tree, or a file's name.
 	function part.passthrough(wanted)
 		if type(wanted) ~= "table" then misuse(2, "fdt.passthrough takes a table: {tree=, devices={…}}") end
 		for key in pairs(wanted) do
-			if not options[key] then
+			if not options[key] and math.type(key) ~= "integer" then
 				local near = type(key) == "string" and nearest.of(key, options)
 				misuse(2, "fdt.passthrough has no field %s%s", tostring(key), near and (" (did you mean %s?)"):format(near) or "")
 			end
 		end
-		if not shared.trees[wanted.tree] then misuse(2, "fdt.passthrough: tree is a device tree (fdt.open, fdt.machine)") end
-		local raw = shared.open_tree(2, wanted.tree)
-		local compatible = strings(2, "compatible", wanted.compatible)
-		if type(wanted.devices) == "table" then
-			for _, item in ipairs(strings(2, "devices.compatible", wanted.devices.compatible)) do
-				compatible[#compatible + 1] = item
-			end
+		local devices, compatible = wanted_devices(2, wanted)
+		local tree, why, errno = wanted.tree, nil, nil
+		if type(tree) == "string" then
+			tree, why, errno = shared.open(tree)
+			if not tree then return nil, why, errno end
 		end
+		if not shared.trees[tree] then misuse(2, "fdt.passthrough: tree is a device tree (fdt.open, fdt.machine), or a file's name") end
+		local raw = shared.open_tree(2, tree)
 		local rates, message, code = flatten(2, raw, wanted.rates)
 		if message then return nil, message, code end
 		local plan
 		plan, message, code = core.fdt_passthrough(raw, {
-			devices = strings(2, "devices", wanted.devices), compatible = compatible,
+			devices = devices, compatible = compatible,
 			coalesce = wanted.coalesce and true or false, rates = rates,
 		})
 		if not plan then return nil, message, code end
 		local object = setmetatable({}, meta)
-		plans[object] = { raw = plan, tree = wanted.tree, data = plan:data() }
+		plans[object] = { raw = plan, tree = tree, data = plan:data() }
 		return object
 	end
 

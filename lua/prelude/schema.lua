@@ -8,6 +8,7 @@
 --   texts {max} (a list) · lent (numbers, or a list of names, or "all")
 --   record {fields} · list {of} · some {of} (one record or a list) · image {fields} (a path or a record)
 --   region (a region's name or number) · devices · board
+--   passthrough {fields} (devices of the machine's tree) · given (a list of those) · rates (of their clocks)
 -- A field is a type with name, doc, example and, where they apply, required, default, unit, arch.
 local nearest = require "hvsh.nearest"
 
@@ -195,6 +196,25 @@ local uefi = record {
 	field("system_table", "address", "The UEFI system table.", { required = true, example = "0x50001000" }),
 }
 
+-- ---- devices of the machine
+
+local dtb = image {
+	field("patch", "boolean", "The file's memory and virtio,mmio nodes are made to say what the zone has.", { default = false, example = "true" }),
+	field("stdout", "string", "The guest's first console: stdout-path of the tree.", { max = 255, example = '"serial0:115200n8"' }),
+}
+
+local passthrough = record {
+	field("devices", "given", "Paths, &labels or aliases of the machine's tree, or {compatible = …} for all enabled ones that are. "
+		.. "They may stand in passthrough itself.", { example = '{"/soc/ethernet@ff3f0000", "&uart_AO", {compatible = "arm,mali-g31"}}' }),
+	field("tree", "path", "The machine's device tree.", { default = "the board's, or what the machine runs with", example = '"board.dtb"' }),
+	field("rates", "rates", "Rates of clocks that stay with the root zone: device, clock by name or number, and Hz.",
+		{ default = "those the machine's clocks have", example = '{["&uart_AO"] = {baud = "24M"}}' }),
+	field("accept", "texts", "Nodes with which there is a conflict that is accepted: they share a page or a provider with what is given away.",
+		{ example = '{"/soc/pinctrl@40"}' }),
+	field("coalesce", "boolean", "Regions are widened to 2 MiB.", { default = false, example = "true" }),
+}
+passthrough.kind = "passthrough"
+
 -- ---- virtio devices
 
 -- What every device has; the rest are the options of its type.
@@ -276,12 +296,14 @@ schema.zone = record {
 	nested("mmio", list(mmio), "Device registers the zone uses itself.", { example = '{{at = 0x9000000, size = "4K", name = "uart0"}}' }),
 	nested("regions", list(region), "All memory regions in the exact order hvisor gets them, instead of ram and mmio.",
 		{ example = '{{type = "ram", at = 0x50000000, size = "768M"}}' }),
-	field("irqs", "numbers", "Interrupts of devices the zone uses itself (those of virtio devices are added).",
+	nested("passthrough", passthrough, "Devices of the machine given to the zone: their registers and interrupts follow from its tree.",
+		{ example = '{"/soc/ethernet@ff3f0000", "&uart_AO"}' }),
+	field("irqs", "numbers", "Interrupts of devices the zone uses itself (those of virtio devices and passthrough are added).",
 		{ min = 0, max = U32, example = "{33}" }),
 	nested("kernel", kernel, "What is started; a path, or where it goes as well. false: nothing is loaded.",
 		{ required = true, example = '{image = "Image", at = 0x50400000, cmdline = "console=hvc0"}' }),
 	field("entry", "address", "Guest address where the first CPU starts.", { default = "the kernel's own", example = "0x50400000" }),
-	nested("dtb", image(), "Device tree.", { example = '"linux1.dtb"' }),
+	nested("dtb", dtb, 'Device tree; "auto": made from this zone and the machine\'s tree.', { auto = true, example = '"linux1.dtb"' }),
 	nested("initrd", image(), "Initial RAM disk; its place is written into the tree.", { example = '"initrd.gz"' }),
 	nested("modules", list(module), "More files to load.", { example = '{{name = "ramdisk", image = "initrd", at = 0x58000000}}' }),
 	field("devices", "devices", "Virtio devices.", { example = '{blk "root" {image = "rootfs.ext4"}, console "hvc0" {}}' }),
@@ -324,6 +346,9 @@ schema.board = record {
 	nested("root", root, "The root zone's share.", { default = "not known", example = "{cpus = {0, 1}, ram = {…}}" }),
 	nested("slots", list(slots), "Register windows for virtio devices.", { example = "{{at = 0xa000000, irq = 48, count = 32}}" }),
 	nested("ioapic", window(), "I/O APIC.", { arch = "x86_64", example = '{at = 0xfec00000, size = "4K"}' }),
+	field("tree", "path", "Its device tree, from which devices can be given to zones.", { default = "what the machine runs with", example = '"board.dtb"' }),
+	field("controller", "enum", "Which of the two the machine has, where plic and aplic are both given.",
+		{ arch = "riscv64", values = { "plic", "aplic" }, default = "plic", example = '"aplic"' }),
 	field("wakeup_irq", "integer", "Interrupt by which hvisor wakes the virtio service.", { min = 0, max = U32, default = "not known", example = "64" }),
 	field("max_zones", "integer", "Zones this build of hvisor can hold, the root zone included.", { min = 1, max = 32, default = "not known", example = "4" }),
 	controllers(),

@@ -331,12 +331,7 @@ end
 -- A path (or another short form), or a record that says where it goes as well.
 function check.image(ctx, t, v, path)
 	local short = t.short or "image"
-	if v == "auto" or (type(v) == "table" and rawget(v, "image") == "auto") then
-		if t.name == "dtb" then
-			return fail(ctx, path, 'is "auto": this version makes no trees; give the path of a .dtb')
-		end
-	end
-	local raw
+	local raw, made
 	if type(v) == "table" then
 		raw = plain(ctx, v, path, t.name == "dtb" and "a path" .. example(t) or "a path or a table of fields")
 	elseif type(v) == "string" or v == false then
@@ -345,7 +340,16 @@ function check.image(ctx, t, v, path)
 		return fail(ctx, path, "is %s, neither %s nor a table of fields%s", show(v), nouns[t.fields[short].kind], example(t))
 	end
 	if not raw then return nil end
+	if t.auto and rawget(raw, "image") == "auto" then
+		made = {}
+		for key, value in next, raw do made[key] = value end
+		made.image, raw = false, made
+	end
 	local out = fields(ctx, t, raw, path)
+	if made then
+		out.image, out.auto = nil, true
+		if out.patch then fail(ctx, join(path, "patch"), "is for a given file; a tree that is made says what the zone has") end
+	end
 	if type(v) ~= "table" then
 		-- The short form has no field of its own: what is said of it is said of the whole.
 		for _, err in ipairs(ctx.errors) do
@@ -427,6 +431,107 @@ function check.lent(ctx, t, v, path)
 	if v == "all" then return v end
 	if type(v) == "table" and type(rawget(v, 1)) == "string" then return check.texts(ctx, { name = t.name }, v, path) end
 	return check.numbers(ctx, t, v, path)
+end
+
+-- Devices of a tree: {name = "/soc/uart"} or {compatible = "…"} each.
+function check.given(ctx, t, v, path)
+	local raw = plain(ctx, v, path, "a list of devices" .. example(t))
+	local n = raw and length(ctx, raw, path)
+	if not n then return nil end
+	local out, seen = {}, {}
+	for i = 1, n do
+		local at, value = join(path, i), rawget(raw, i)
+		local key, device = "name", value
+		if type(value) == "table" then
+			local entry = plain(ctx, value, at, "a path, or {compatible = …}")
+			key, device = "compatible", entry and rawget(entry, "compatible")
+			if entry and (device == nil or next(entry, next(entry)) ~= nil) then
+				fail(ctx, at, 'is a table: it has one field, compatible, as in {compatible = "arm,mali-g31"}')
+				device = nil
+			end
+		elseif type(value) ~= "string" then
+			device = fail(ctx, at, "is %s, not a path, &label or alias in quotes%s", show(value), example(t))
+		end
+		device = device ~= nil and text(ctx, { kind = "string", name = t.name, max = 255 }, device, at) or nil
+		if device and seen[key .. device] then
+			fail(ctx, at, "%s is listed twice", show(device))
+		elseif device then
+			seen[key .. device] = true
+			keep(ctx, out, #out + 1, { [key] = device }, at)
+		end
+	end
+	if n == 0 then return fail(ctx, path, "is empty%s", example(t)) end
+	return out
+end
+
+-- The list of devices, in which the other fields may stand as well; or one device.
+function check.passthrough(ctx, t, v, path)
+	if type(v) == "string" then v = { v } end
+	local raw = plain(ctx, v, path, "a list of devices" .. example(t))
+	if not raw then return nil end
+	local named, list = {}, {}
+	for key, value in next, raw do
+		if math.type(key) == "integer" then list[key] = value else named[key] = value end
+	end
+	local out = fields(ctx, t, named, path)
+	if next(list) == nil then
+		if named.devices == nil then fail(ctx, path, "names no devices%s", example(t)) end
+	elseif named.devices ~= nil then
+		fail(ctx, join(path, "devices"), "is given besides devices that stand in %s itself", path)
+	else
+		local devices = check.given(ctx, t.fields.devices, list, path)
+		if devices then keep(ctx, out, "devices", devices, path) end
+	end
+	return out
+end
+
+local function hertz(ctx, v, path)
+	if type(v) == "string" then
+		local hz, why = core.clock_hertz(v)
+		return hz or fail(ctx, path, "%s is no rate: %s", show(v), why)
+	end
+	v = whole(ctx, { kind = "integer" }, v, path)
+	return v and bounded(ctx, { min = 1, unit = "Hz" }, v, path)
+end
+
+-- {["&uart"] = {baud = "24M", [2] = 100000000}} -> {device=, clock= or slot=, hz=} each, by device.
+function check.rates(ctx, t, v, path)
+	local raw = plain(ctx, v, path, "a table of devices" .. example(t))
+	if not raw then return nil end
+	local out, devices = {}, {}
+	for device in next, raw do
+		if type(device) == "string" then
+			devices[#devices + 1] = device
+		else
+			fail(ctx, join(path, device), "is no device%s", example(t))
+		end
+		if #devices > MAX_LIST then return fail(ctx, path, "has more than %d entries", MAX_LIST) end
+	end
+	table.sort(devices)
+	for _, device in ipairs(devices) do
+		local at = join(path, device)
+		local clocks = plain(ctx, rawget(raw, device), at, "a table of clocks" .. example(t))
+		local keys = {}
+		for key in next, clocks or {} do
+			if type(key) == "string" or (math.type(key) == "integer" and key >= 1 and key <= 4096) then
+				keys[#keys + 1] = key
+			else
+				fail(ctx, join(at, key), "is neither a clock's name nor its number, counted from 1")
+			end
+			if #keys > MAX_LIST then return fail(ctx, at, "has more than %d entries", MAX_LIST) end
+		end
+		table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
+		for _, key in ipairs(keys) do
+			local hz = hertz(ctx, rawget(clocks, key), join(at, key))
+			if hz then
+				keep(ctx, out, #out + 1, {
+					device = device, hz = hz, clock = type(key) == "string" and key or nil,
+					slot = type(key) ~= "string" and key or nil,
+				}, join(at, key))
+			end
+		end
+	end
+	return out
 end
 
 -- {first, last}

@@ -3,4 +3,4 @@
 -- published zone files give the same figures as for the PLIC.
 local plic = require "board.qemu_riscv64_plic"
 
-return plic:extend { name = "qemu_riscv64_aia" }
+return plic:extend { name = "qemu_riscv64_aia", controller = "aplic" }

@@ -20,6 +20,14 @@ out_has '"path": "/gpio@3000/hog"'
 run hvsh dt show sm1.dtb /soc/nothing
 is 1 "a node that is not there"
 err_has "sm1.dtb: /soc has no node nothing"
+run hvsh dt show sm1.dtb /ethernet@ff3f0000
+err_has "(did you mean /soc/ethernet@ff3f0000?)" "a node of that name elsewhere"
+run hvsh dt show sm1.dtb /soc/etehrnet@ff3f0000
+err_has "(did you mean ethernet@ff3f0000?)" "a node of a near name"
+run hvsh dt show sm1.dtb seriol0
+err_has "there is no alias seriol0 (did you mean serial0?)"
+run hvsh dt show routes.dtb '&clkk'
+err_has "there is no label &clkk (did you mean &clk?)"
 
 run hvsh dt irqs sm1.dtb
 is 0 "irqs"
@@ -62,6 +70,29 @@ run hvsh -e 'local t = assert(fdt.open "sm1.dtb"); assert(t:overlay "host.dtbo")
 is 0 "and applies"
 run hvsh dt host --check root.dtb mmc1 --wakeup 65
 is 0 "then the root zone is prepared"
+run hvsh dt host --check root.dtb mmc1 --wakeup 65 --memory 0x20000000+256M
+is 1 "but for the zone's memory"
+out_has "0x20000000+256M is not reserved (no-map)"
+run hvsh dt host sm1.dtb mmc1 --memory 0x20000000+256M,0x38000000+1M
+out_has "zone@38000000 {"
+printf '%s\n' "$out" >host.dts
+dtc -q -@ -I dts -O dtb -o memory.dtbo host.dts
+run hvsh dt overlay sm1.dtb memory.dtbo -o memory.dtb
+is 0 "overlay"
+run hvsh dt host --check memory.dtb mmc1 --memory 0x20000000+256M,0x38000000+1M
+is 0 "the memory is reserved then"
+run hvsh dt overlay sm1.dtb memory.dtbo
+is 2 "no place for it"
+err_has "where does the tree go? -o FILE"
+run hvsh dt overlay sm1.dtb
+is 2 "no overlay"
+run hvsh dt overlay sm1.dtb missing.dtbo -o x.dtb
+is 1 "an overlay that is not there"
+[ ! -e x.dtb ]
+tap $? "nothing is written then"
+run hvsh dt host sm1.dtb mmc1 --memory 0x20000000
+is 2 "memory that is none"
+err_has "--memory 0x20000000 is not AT+SIZE"
 
 run hvsh dt diff sm1.dtb root.dtb
 is 1 "trees that differ"

@@ -216,6 +216,30 @@ t.test("a plan, and what follows from it", function()
 	t.raises(function() fdt.guest { plan = plan, cpu = 1 } end, "did you mean cpus?")
 end)
 
+t.test("devices in a list, or beside the other fields, of a tree or a file", function()
+	local tree <close> = compile "sm1"
+	local function paths(plan)
+		local list = {}
+		for _, node in ipairs(plan.nodes) do
+			if node.role == "named" then list[#list + 1] = node.path end
+		end
+		return table.concat(list, " ")
+	end
+	local both = "/soc/bus@ff800000/serial@3000 /soc/gpu@ffe40000"
+	t.eq(paths(fdt.passthrough { tree = tree, "serial0", { compatible = "test,gpu" } }), both)
+	t.eq(paths(fdt.passthrough { tree = work, devices = { "serial0" }, compatible = "test,gpu" }), both)
+	t.eq(paths(fdt.passthrough { tree = tree, devices = { "serial0", compatible = "test,gpu" } }), both)
+	t.eq(paths(fdt.passthrough { tree = tree, tree:find "serial0", devices = tree:find "/soc/gpu" }), both)
+	t.eq(#fdt.passthrough({ tree = tree, "serial0", rates = { serial0 = { pclk = "24M" } } }).missing_rates, 0)
+	local plan, message, code = fdt.passthrough { tree = work .. ".none", "serial0" }
+	t.eq(plan, nil)
+	t.eq(code, "ENOENT")
+	t.has(message, ".none: cannot open")
+	t.raises(function() fdt.passthrough { tree = 7, "serial0" } end, "or a file's name")
+	t.raises(function() fdt.passthrough { tree = tree, { compatibel = "x" } } end, "entry 1 is a table")
+	t.raises(function() fdt.passthrough { tree = tree, "serial0", rates = { serial0 = { pclk = "x" } } } end, "no rate in Hz")
+end)
+
 t.test("what the root zone has to change, and whether it did", function()
 	local tree <close> = compile "sm1"
 	local plan = assert(fdt.passthrough { tree = tree, devices = { "mmc1", "i2c9" } })

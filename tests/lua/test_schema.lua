@@ -30,7 +30,7 @@ end
 t.test("every field has a sentence, an example and a kind that is known", function()
 	local kinds = {}
 	for word in ([[integer size address string path boolean mac bdf enum numbers texts lent range record list some
-		image region devices board]]):gmatch "%a+" do kinds[word] = true end
+		image region devices board passthrough given rates]]):gmatch "%a+" do kinds[word] = true end
 	local count = 0
 	local function visit(type, path, depth)
 		t.ok(depth < 10, path .. ": depth")
@@ -58,7 +58,7 @@ t.test("describe finds fields by path", function()
 	t.eq(schema.describe("blk.image").required, true)
 	t.eq(schema.describe("devices.blk.image").kind, "path")
 	t.eq(schema.describe("board.gic.gicd").kind, "record")
-	t.same(schema.describe("zone.dtb").fields, { "image", "at", "phys" })
+	t.same(schema.describe("zone.dtb").fields, { "image", "at", "phys", "patch", "stdout" })
 	t.eq(schema.describe("ram.sizze"), nil)
 	t.eq(schema.describe(""), nil)
 	t.eq(schema.describe(("a."):rep(1000)), nil)
@@ -192,6 +192,41 @@ t.test("what is missing is said with an example", function()
 	refuses({ ram = { size = 1 } }, "ram.at: is missing")
 end)
 
+t.test("trees that are made, and devices of the machine", function()
+	local function spec_of(changes)
+		local message, spec = define(changes)
+		t.eq(message, nil)
+		return spec
+	end
+	t.eq(spec_of({ dtb = "auto" }).dtb.auto, true)
+	t.eq(spec_of({ dtb = { image = "auto", at = 0x50000000 } }).dtb.at, 0x50000000)
+	t.eq(spec_of({ dtb = { image = "/x/auto", patch = true } }).dtb.image, "/x/auto")
+	t.eq(spec_of({ dtb = "auto", passthrough = "&uart" }).passthrough.devices[1].name, "&uart")
+	local p = spec_of({ passthrough = {
+		"/soc/uart", { compatible = "a,b" }, tree = "/x.dtb",
+		rates = { ["/soc/uart"] = { baud = "24M", [2] = 100 }, a = { 7 } },
+	} }).passthrough
+	t.eq(#p.devices, 2)
+	t.eq(p.devices[2].compatible, "a,b")
+	t.eq(p.tree, "/x.dtb")
+	t.eq(#p.rates, 3)
+	t.eq(p.rates[1].slot, 2)
+	t.eq(p.rates[2].clock, "baud")
+	t.eq(p.rates[2].hz, 24000000)
+	t.eq(spec_of({ passthrough = { devices = { "a" } } }).passthrough.devices[1].name, "a")
+	refuses({ passthrough = {} }, "passthrough: names no devices")
+	refuses({ passthrough = 7 }, "passthrough: is 7, not a list of devices")
+	refuses({ passthrough = { devices = {} } }, "passthrough.devices: is empty")
+	refuses({ passthrough = { "a", devices = { "b" } } }, "passthrough.devices: is given besides devices")
+	refuses({ passthrough = { "a", [3] = "b" } }, "passthrough[2]: is nil")
+	refuses({ passthrough = { "a", { compatible = "b", x = 1 } } }, "passthrough[2]: is a table: it has one field")
+	refuses({ passthrough = { "a", rates = { a = 7 } } }, "passthrough.rates.a: is 7, not a table of clocks")
+	refuses({ passthrough = { "a", rates = { a = { [0] = 7 } } } }, "passthrough.rates.a[0]: is neither a clock's name nor its number")
+	refuses({ passthrough = { "a", rates = { a = { 0 } } } }, "passthrough.rates.a[1]: is 0")
+	refuses({ passthrough = { "a", rates = { a = { b = "much" } } } }, '"much" is no rate')
+	refuses({ passthrough = { "a", accept = "b" } }, "passthrough.accept: is")
+end)
+
 t.test("fields that do not go together", function()
 	refuses({ regions = { { type = "ram", at = 0, size = 1 } } }, "regions: is given besides ram")
 	refuses({ kernel = { image = "I", at = 0, phys = 0 } }, "kernel.phys: is given besides at")
@@ -201,8 +236,7 @@ t.test("fields that do not go together", function()
 		"gic.its: belongs to version 3")
 	refuses({ gic = { version = 4, gicd = { at = 0, size = 1 } } }, "gic.version: is 4: it must be 2 to 3")
 	refuses({ aarch32 = true }, "gic: is missing")
-	refuses({ dtb = "auto" }, 'dtb: is "auto"')
-	refuses({ dtb = { image = "auto" } }, 'dtb: is "auto"')
+	refuses({ dtb = { image = "auto", patch = true } }, "dtb.patch: is for a given file")
 end)
 
 t.test("PCI", function()

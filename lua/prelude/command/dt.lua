@@ -101,6 +101,18 @@ local function rates_of(text)
 	return rates
 end
 
+-- "0x50000000+256M" of --memory, several with commas between.
+local function memory_of(text)
+	local ranges = {}
+	for item in text:gmatch "[^,]+" do
+		local at, size = item:match "^(%w+)%+(%w+)$"
+		at, size = at and math.tointeger(tonumber(at)), size and require("hvsh.core").size(size)
+		if not at or at < 0 or not size then return nil, ("--memory %s is not AT+SIZE, as in 0x50000000+256M"):format(item) end
+		ranges[#ranges + 1] = { at = at, size = size }
+	end
+	return ranges
+end
+
 local function planned(request, tree)
 	local devices, compatible, rates, why = {}, {}, nil, nil
 	for i = 3, #request.args do
@@ -138,9 +150,11 @@ function verbs.host(request, tree)
 	local plan, _, failed = planned(request, tree)
 	if not plan then return failed end
 	local wakeup, why = numbered(request, "wakeup")
-	if why then return request.misuse(why) end
+	local memory, wrong
+	if request.options.memory then memory, wrong = memory_of(request.options.memory) end
+	if why or wrong then return request.misuse(why or wrong) end
 	if request.options.check then
-		local missing, message = plan:check_host(tree, { wakeup = wakeup })
+		local missing, message = plan:check_host(tree, { wakeup = wakeup, memory = memory })
 		if not missing then return common.fail(message) end
 		if request.options.json then return math.max(#missing > 0 and 1 or 0, common.json(array(missing))) end
 		for i, text in ipairs(missing) do missing[i] = term.clean(text) end
@@ -148,7 +162,7 @@ function verbs.host(request, tree)
 		if #missing == 0 then common.print { "the root zone's tree has what it needs" } end
 		return #missing > 0 and 1 or 0
 	end
-	local text, message = plan:host { wakeup = wakeup }
+	local text, message = plan:host { wakeup = wakeup, memory = memory }
 	if not text then return common.fail(message) end
 	io.stdout:write(text)
 	return 0
@@ -174,7 +188,18 @@ function verbs.diff(request, tree)
 	return #list > 0 and 1 or 0
 end
 
-local needs = { show = 2, irqs = 2, passthrough = 3, host = 3, diff = 3 }
+function verbs.overlay(request, tree)
+	if not request.options.o then return request.misuse "where does the tree go? -o FILE" end
+	for i = 3, #request.args do
+		local ok, message = tree:overlay(request.args[i])
+		if not ok then return common.fail(message) end
+	end
+	local ok, message = tree:save(request.options.o)
+	if not ok then return common.fail(message) end
+	return 0
+end
+
+local needs = { show = 2, irqs = 2, passthrough = 3, host = 3, diff = 3, overlay = 3 }
 local most = { irqs = 2, diff = 3 }
 
 function command.dt(request)
@@ -182,11 +207,11 @@ function command.dt(request)
 	if not verbs[verb] then
 		local near = require("hvsh.nearest").of(verb, verbs)
 		return request.misuse(("there is no dt %s (%s)"):format(verb,
-			near and ("did you mean %s?"):format(near) or "show, irqs, passthrough, host, diff"))
+			near and ("did you mean %s?"):format(near) or "show, irqs, passthrough, host, diff, overlay"))
 	end
 	if #request.args < needs[verb] then
 		return request.misuse(#request.args < 2 and "which tree? A .dtb file, or machine for this machine's"
-			or verb == "diff" and "with which other tree?" or "which devices?")
+			or verb == "diff" and "with which other tree?" or verb == "overlay" and "which overlay? A .dtbo file" or "which devices?")
 	end
 	if most[verb] and #request.args > most[verb] then return request.misuse(("%s is too much"):format(request.args[most[verb] + 1])) end
 	local tree, message = open(request.args[2])

@@ -68,6 +68,35 @@ static void test_truncated_anywhere(void **state)
 	}
 }
 
+/* Lengths that are negative as an int: to where reading began, before it, and just in front of the data. */
+static void test_negative_lengths(void **state)
+{
+	static const uint32_t lengths[] = { 0xffffffff, 0xfffffff8, 0xfffffff4, 0xfffffff0, 0xffffff00,
+					    0x80000000, 0x7ffffff0, 0x7fffffff };
+	(void)state;
+	for (size_t k = 0; k < sizeof(names) / sizeof(*names); k++) {
+		size_t size, at = 0;
+		unsigned char *blob = dts_compile(names[k], &size);
+
+		for (size_t i = 56; i + 12 < size; i += 4) {
+			unsigned char old[4];
+
+			if (memcmp(blob + i, "\0\0\0\3", 4) != 0)
+				continue;
+			at++;
+			memcpy(old, blob + i + 4, 4);
+			for (size_t n = 0; n < sizeof(lengths) / sizeof(*lengths); n++) {
+				for (int b = 0; b < 4; b++)
+					blob[i + 4 + b] = (unsigned char)(lengths[n] >> (24 - 8 * b));
+				exercise(blob, size);
+			}
+			memcpy(blob + i + 4, old, 4);
+		}
+		assert_true(at > 10);
+		free(blob);
+	}
+}
+
 static void test_shortened_with_header_mended(void **state)
 {
 	(void)state;
@@ -107,6 +136,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_truncated_anywhere),
+		cmocka_unit_test(test_negative_lengths),
 		cmocka_unit_test(test_shortened_with_header_mended),
 		cmocka_unit_test(test_garbled_anywhere),
 	};

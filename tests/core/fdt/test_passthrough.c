@@ -212,7 +212,7 @@ static void test_conflicts(void **state)
 	assert_non_null(problem(&box, "/soc/bus@ff600000/hdmi-tx@0", "/sound needs it"));
 	assert_non_null(problem(&box, "/soc/mmc@ffe05000", "222 is /soc/twin@ffe80000's"));
 	assert_non_null(problem(&box, "/soc/ethernet@ff3f0000/mdio/ethernet-phy@0",
-				"driver chooses a channel"));
+				"goes to a controller that is given away as well"));
 	close_plan(&box);
 
 	OPEN(&box, "/soc/mmc@ffe05000");
