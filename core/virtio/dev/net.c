@@ -92,8 +92,8 @@ const char *hv_mac_format(const uint8_t mac[6], char out[HV_MAC_TEXT])
 	return out;
 }
 
-/* FNV-1a of the name, made a locally administered address. */
-static void derive_mac(const char *name, uint8_t mac[6])
+/* FNV-1a of the name. */
+void hv_mac_derive(const char *name, uint8_t mac[6])
 {
 	uint64_t hash = UINT64_C(0xcbf29ce484222325);
 
@@ -409,7 +409,7 @@ static int make(struct hv_net *net, struct hv_vdev *dev, const char *name,
 	if (opts->has_mac)
 		memcpy(net->own_mac, opts->mac, 6);
 	else
-		derive_mac(name, net->own_mac);
+		hv_mac_derive(name, net->own_mac);
 	memcpy(net->mac, net->own_mac, 6);
 	hv_net_ctrl_reset(net);
 	net->lanes = calloc(net->pairs, sizeof(*net->lanes));

@@ -53,6 +53,8 @@ int hv_net_init(struct hv_vdev *dev, const char *name, const struct hv_net_opts 
 int hv_mac_parse(const char *text, uint8_t mac[6], struct hv_err *err);
 #define HV_MAC_TEXT 18
 const char *hv_mac_format(const uint8_t mac[6], char out[HV_MAC_TEXT]);
+/* The address, a locally administered one, of a device of that name ("linux1/eth0") without `mac`. */
+void hv_mac_derive(const char *name, uint8_t mac[6]);
 
 /*
  * The cable: without it frames are dropped and counted both ways, and a guest that asked to
