@@ -159,6 +159,19 @@ static bool is_incomplete(lua_State *L, int status)
 	return status == LUA_ERRSYNTAX && len >= 5 && !strcmp(text + len - 5, "<eof>");
 }
 
+/* "zones.start?": asks what that is. No Lua has a question mark after a name. */
+static bool is_question(const char *text)
+{
+	static const char blank[] = " \t";
+	static const char name[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:";
+
+	text += strspn(text, blank);
+	text += strspn(text, name);
+	text += strspn(text, blank);
+	return *text == '?' && !text[1 + strspn(text + 1, blank)];
+}
+
 /* Compiles the text at index idx, as an expression if it is one. Pushes the function or the error.
  */
 static int compile(lua_State *L, int idx)
@@ -167,6 +180,12 @@ static int compile(lua_State *L, int idx)
 	const char *text;
 	int status;
 
+	if (is_question(lua_tostring(L, idx))) {
+		text = lua_pushfstring(L, "require 'hvsh.help'.prompt '%s'", lua_tostring(L, idx));
+		status = luaL_loadbufferx(L, text, strlen(text), "=stdin", "t");
+		lua_remove(L, -2);
+		return status;
+	}
 	lua_pushliteral(L, "return ");
 	lua_pushvalue(L, idx);
 	lua_concat(L, 2);
@@ -262,7 +281,7 @@ void hv_repl(lua_State *L)
 	rl_readline_name = "hvsh";
 	rl_bind_key('\t', rl_insert);
 	load_history();
-	printf("hvsh %s (%s). Ctrl-D leaves.\n", HVSH_VERSION, LUA_VERSION);
+	printf("hvsh %s (%s). help() explains, Ctrl-D leaves.\n", HVSH_VERSION, LUA_VERSION);
 	do {
 		int n;
 

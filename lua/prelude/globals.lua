@@ -11,6 +11,7 @@ local parts = {
 	clock = function() return require "hvsh.clock" end,
 	hv = function() return require "hvsh.hv" end,
 	log = function() return require "hvsh.log" end,
+	help = function() return require("hvsh.help").help end,
 	virtio = function()
 		local fields = { list = function() return require("hvsh.device").list() end }
 		for name, constructor in pairs(dsl().devices) do fields[name] = constructor end
