@@ -90,6 +90,11 @@ static bool push(struct hv_bridge_page *page, uint32_t zone, uint32_t irq)
 	return true;
 }
 
+static bool is_pending(const struct hv_bridge_page *page)
+{
+	return __atomic_load_n(&page->res_front, __ATOMIC_ACQUIRE) != page->res_rear;
+}
+
 /* Puts what is wanted and may go into the ring; whether it put anything. Callers hold the lock. */
 static bool fill(struct hv_irqs *irqs)
 {
@@ -143,7 +148,8 @@ static void deliver(struct hv_irqs *irqs)
 		rc = hv_hyp_inject(irqs->hyp, &err);
 		atomic_fetch_add_explicit(&irqs->injections, 1, memory_order_relaxed);
 		pthread_mutex_lock(&irqs->lock);
-		irqs->undelivered = rc < 0;
+		/* Whoever pushed since the hypervisor looked has set again. */
+		irqs->undelivered = rc < 0 || is_pending(irqs->page);
 		if (rc < 0) {
 			say_failure(irqs, &err);
 			break;

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
+
 struct apply {
 	const struct hv_plan *plan;
 	const struct hv_machine *machine;
@@ -116,8 +118,14 @@ static int serve_zone(struct apply *a, const struct hv_zone *zone, struct hv_err
 	if (ret)
 		return ret;
 	ret = find_running(a->machine, zone->spec->id, &info, err);
-	if (ret > 0)
+	if (ret > 0) {
 		ret = hv_serve_attach(serve, zone->spec->id, err);
+		if (!ret)
+			hv_log_warn("zone %s ran before this service did: what its drivers agreed "
+				    "with an earlier one is lost, and they wait; hvsh restart %s "
+				    "starts it anew",
+				    zone->spec->name, zone->spec->name);
+	}
 	if (ret < 0)
 		hv_serve_drop(serve, zone->spec->id);
 	return ret;

@@ -33,9 +33,10 @@ make --no-print-directory -j"$(nproc)" ARCH=arm64 ROOT=build/sysroot/arm64 O="$O
 scripts/kernels.sh $kernel
 make --no-print-directory -C tests/system/minivisor O="$OUT/minivisor"
 mkdir -p "$OUT/extra"
-[ ! -e tests/system/ioctl_probe.c ] ||
-	aarch64-linux-gnu-gcc --sysroot=build/sysroot/arm64 -Ibuild/sysroot/arm64/usr/include -O2 -Wall -Wextra -static \
-		-Icore -o "$OUT/extra/ioctl_probe" tests/system/ioctl_probe.c
+for file in tests/system/*.c; do
+	aarch64-linux-gnu-gcc --sysroot=build/sysroot/arm64 -Ibuild/sysroot/arm64/usr/include -O2 -Wall -Wextra -Werror -static \
+		-Icore -o "$OUT/extra/$(basename "$file" .c)" "$file"
+done
 scripts/system/images.sh "$OUT" "$OUT/hvsh/hvsh" build/kmod/$kernel
 
 export HVSH_SYSTEM=$OUT HVSH_SLOW HVSH_GROUPSTUB=$OUT/minivisor/groupstub.bin HVSH_HYPERVISOR=$OUT/minivisor/minivisor.bin

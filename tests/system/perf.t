@@ -14,7 +14,7 @@ my $m = Machine->boot(name => 'perf');
 # KiB/s of reads. fio's terse output: field 7.
 sub fio {
 	my ($file, $mode, $size, $more) = @_;
-	my $line = $m->must("fio --name=x --filename=$file --readonly --rw=$mode --bs=$size --size=256m --runtime=5 --time_based " .
+	my $line = $m->must("fio --name=x --filename=$file --readonly --rw=$mode --bs=$size --size=256m --runtime=3 --time_based " .
 		"--ioengine=psync --minimal $more", 60);
 	return (split /;/, $line)[6];
 }
@@ -30,15 +30,21 @@ for my $case (@cases) {
 	ok($zone > 0, "a zone reads its disk: $name");
 }
 
+# CPU time in ticks (100 a second), and how often its threads went to sleep.
+sub used {
+	my ($pid) = @_;
+	my @stat = split ' ', $m->must("sed 's/.*) //' /proc/$pid/stat");
+	my @sleeps = split ' ', $m->must("sed -n 's/^voluntary_ctxt_switches:\\s*//p' /proc/$pid/task/*/status");
+	my $sleeps = 0;
+	$sleeps += $_ for @sleeps;
+	return ($stat[11] + $stat[12], $sleeps);
+}
+
 my $pid = service_pid($m);
-my $stat = "cat /proc/$pid/stat; cat /proc/$pid/task/*/status | grep ^voluntary_ctxt";
-my @idle = map { $_ ? $m->must("sleep 10; $stat", 60) : $m->must($stat) } 0, 1;
-my ($ticks, $switches) = map {
-	my $at = $_;
-	[map { my $text = $_; my @f = split ' ', ($text =~ /\) (.*)/)[0]; my $n = 0; $n += $1 while $text =~ /switches:\s*(\d+)/g; $at ? $n : $f[11] + $f[12] } @idle]
-} 0, 1;
-diag(sprintf 'the service while its zone idles: %.2f %% of a CPU, %.1f wake-ups a second',
-	($ticks->[1] - $ticks->[0]) / 10, ($switches->[1] - $switches->[0]) / 10);
-ok(1, 'the service idles');
-$m->stop;
-done_testing;
+my @before = used($pid);
+$m->must('sleep 10');
+my @after = used($pid);
+diag(sprintf 'the service while its zone idles: %.1f %% of a CPU, %.1f wake-ups a second', ($after[0] - $before[0]) / 10,
+	($after[1] - $before[1]) / 10);
+pass('the service idles');
+$m->finish;

@@ -18,6 +18,4 @@ for my $n (1 .. RESTARTS) {
 	life($m, 'linux1', $n + 1);
 }
 is(lives($m, 'linux1'), RESTARTS + 1, "it comes up each of ${\ RESTARTS} times");
-unlike($m->must('dmesg'), qr/WARNING:|Call trace|BUG:/, "zone0's kernel has nothing to complain of");
-$m->stop;
-done_testing;
+$m->finish;

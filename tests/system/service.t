@@ -15,13 +15,31 @@ my $pid = service_pid($m);
 my ($status, $text) = $m->run('HVSH_ZONES=linux2 hvsh boot_zones.lua </dev/null 2>&1', 60);
 isnt($status, 0, 'a second service is refused');
 like($text, qr/\b$pid\b/, 'and told who is there');
-$m->must("kill -9 $pid");
-$m->until_says("kill -0 $pid 2>&1 || echo over", qr/over/, 30, 'the service to be dead');
-like($m->must('hvsh list'), qr/linux1 +running/, 'the zone is still there');
-diag($_) for split /\n/, $m->must('hvsh list');
 
-# What happens to it: its devices are gone, so it cannot go on; a new service says so, and starts it anew.
-($status, $text) = $m->run('HVSH_ZONES=linux1 hvsh boot_zones.lua </dev/null >/run/service.log 2>&1 & sleep 5; cat /run/service.log; hvsh list', 60);
-diag($_) for "status $status", split /\n/, $text;
-$m->stop;
-done_testing;
+# ---- killed
+
+in_zone($m, 'linux1', sub { $m->must('while :; do cat /dev/vda >/dev/null; done >/dev/null 2>&1 & true') });
+$m->must("kill -9 $pid; wait $pid 2>/dev/null; true");
+like($m->must('hvsh list'), qr/linux1 +running/, 'the zone is still there');
+unlike($m->must('hvsh list'), qr/DEVICE/, 'but nobody serves it');
+($status, $text) = $m->run('hvsh console linux1/hvc0 </dev/null 2>&1', 60);
+isnt($status, 0, 'its console does not answer');
+like($text, qr/hvsh: .*(service|serve)/, 'and hvsh says why');
+diag($text);
+
+# What its drivers had agreed with that service went with it: a new one cannot go on where it was, and says so.
+serve_only($m, 'linux1');
+like(service_log($m), qr/linux1 ran before this service .* hvsh restart linux1/, 'a new service says what the zone needs');
+$m->must('hvsh restart linux1', 60);
+life($m, 'linux1', 2);
+pass('which brings it up again');
+is(in_zone($m, 'linux1', sub { $m->must('uname -n') }), 'linux1', 'and it can be worked with');
+
+# ---- killed, and no other one started
+
+in_zone($m, 'linux1', sub { $m->must('while :; do cat /dev/vda >/dev/null; done >/dev/null 2>&1 & true') });
+$pid = service_pid($m);
+$m->must("kill -9 $pid; wait $pid 2>/dev/null; true");
+$m->must('hvsh stop linux1', 60);
+unlike($m->must('hvsh list'), qr/linux1/, 'the zone is stopped without a service, whatever its CPU waits for');
+$m->finish;

@@ -7,7 +7,7 @@
 #   my $text = $m->must("hvsh list");              # a command in zone0; dies unless its exit status is 0
 #   my ($status, $text) = $m->run("hvsh list");
 #   $m->console("linux1/hvc0", sub { $m->must("uname -r") });   # the same commands, in a zone
-#   $m->stop;
+#   $m->finish;                   # zone0's kernel has nothing to complain of; ends QEMU and the test
 #
 # Environment: HVSH_SYSTEM (the folder of images.sh), HVSH_HYPERVISOR (minivisor.bin), HVISOR (a real hvisor's binary
 # instead, with HVSH_GROUPSTUB), HVSH_SLOW (a factor for all bounds: a machine that is busy or slow).
@@ -57,7 +57,9 @@ sub boot {
 sub qemu_command {
 	my ($self, %opt) = @_;
 	my ($dir, $work) = @$self{qw(dir work)};
-	my $cmdline = join ' ', 'console=ttyAMA0', 'loglevel=4', 'panic=1', 'hvsh.time=' . int(time), $opt{cmdline} // ();
+	# A busy host lets virtual CPUs stand still for seconds: that is no stall of zone0's making.
+	my $cmdline = join ' ', 'console=ttyAMA0', 'loglevel=4', 'panic=1', 'rcupdate.rcu_cpu_stall_timeout=60',
+		'watchdog_thresh=60', 'hvsh.time=' . int(time), $opt{cmdline} // ();
 	system('cp', "$dir/zone0.dtb", "$work/zone0.dtb") == 0
 		&& system('fdtput', '-t', 's', "$work/zone0.dtb", '/chosen', 'bootargs', $cmdline) == 0
 		or die "the device tree of zone0 could not be made\n";
@@ -217,11 +219,24 @@ sub until_says {
 
 # ---- the end
 
+# What a kernel says when something is wrong with it, or with its module.
+my $complaint = qr/WARNING:|BUG:|Oops|Call trace:|Unable to handle|possible (?:recursive|circular) locking|suspicious RCU|hung_task/;
+
+sub finish {
+	my ($self) = @_;
+	my @complaints = grep { $_ =~ $complaint } split /\n/, $self->must('dmesg', 60);
+	Test::More::is(join("\n", @complaints), '', "zone0's kernel has nothing to complain of");
+	$self->stop;
+	Test::More::done_testing();
+}
+
 # With what zone0 has to say to it, where it still answers.
 sub fail_now {
 	my ($self, $why) = @_;
 	die "$why\n" if $self->{failing}++;
 	Test::More::diag($why);
+	# Out of a zone's console, and of a command that does not end.
+	$self->type("\x1d\x03\n");
 	for my $command (@{$self->{ask} // []}) {
 		my ($status, $text) = eval { $self->run($command, 10) };
 		last if !defined $status;
