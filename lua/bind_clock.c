@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <lauxlib.h>
+#include <string.h>
 
 #include "abi/resource.h"
 #include "clock/plan.h"
@@ -99,7 +100,30 @@ static void push_clock(lua_State *L, const struct hv_clk_tree *clks, const struc
 	lua_setfield(L, -2, "users");
 }
 
-/* clock_list() -> {name, parent, rate, enable_count, …, users = {{device, connection}}} each */
+/* Ids of what zone0 lends, for the clocks in the list on top. */
+static void push_lent(lua_State *L, const struct facts *f)
+{
+	char name[HV_LENT_NAME];
+	struct hv_err err;
+	uint32_t n = 0;
+
+	if (!f->host || hv_clock_host_count(f->host, HV_LENT_CLOCK, &n, &err) < 0)
+		return;
+	for (uint32_t id = 0; id < n; id++) {
+		if (hv_clock_host_name(f->host, HV_LENT_CLOCK, id, name, &err) < 0)
+			continue;
+		for (size_t i = 0; i < f->clks->n; i++) {
+			if (strcmp(f->clks->clks[i].name, name))
+				continue;
+			lua_rawgeti(L, -1, (lua_Integer)i + 1);
+			hv_bind_field_int(L, "lent", id);
+			lua_pop(L, 1);
+			break;
+		}
+	}
+}
+
+/* clock_list() -> {name, parent, rate, enable_count, …, lent, users = {{device, connection}}}… */
 static int clock_list(lua_State *L)
 {
 	struct facts *f = facts_new(L);
@@ -112,6 +136,7 @@ static int clock_list(lua_State *L)
 		push_clock(L, f->clks, &f->clks->clks[i]);
 		lua_rawseti(L, -2, (lua_Integer)i + 1);
 	}
+	push_lent(L, f);
 	return 1;
 }
 

@@ -177,12 +177,20 @@ static int client_gc(lua_State *L)
 	return 0;
 }
 
+/* client:close(): who waits here finds out. */
+static int client_close(lua_State *L)
+{
+	client_gc(L);
+	hv_cond_wake(&hv_session_of(L)->console_input);
+	return 0;
+}
+
 /* console_open(handle, port, back, who): port a number or a name; back in bytes, -1 = all */
 static int console_open(lua_State *L)
 {
 	static const luaL_Reg methods[] = {
-		{ "read", client_read }, { "poll", client_poll }, { "write", client_write },
-		{ "close", client_gc },	 { NULL, NULL },
+		{ "read", client_read },   { "poll", client_poll }, { "write", client_write },
+		{ "close", client_close }, { NULL, NULL },
 	};
 	const struct hv_serve *serve = hv_session_of(L)->serve;
 	uint64_t serial = (uint64_t)luaL_checkinteger(L, 1);

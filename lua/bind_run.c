@@ -116,6 +116,8 @@ static int options(lua_State *L)
 	lua_createtable(L, 0, 7);
 	lua_pushboolean(L, s->sim);
 	lua_setfield(L, -2, "sim");
+	lua_pushboolean(L, hv_session_of(L)->no_serve);
+	lua_setfield(L, -2, "no_serve");
 	lua_pushboolean(L, s->json);
 	lua_setfield(L, -2, "json");
 	hv_bind_field(L, "sim_dir", s->sim_dir);

@@ -111,7 +111,7 @@ static void push_console(lua_State *L, struct hv_vdev *dev)
 	lua_newtable(L);
 	for (unsigned int i = 0; i < hv_console_ports(dev); i++) {
 		hv_console_port_info(dev, i, &info);
-		lua_createtable(L, 0, 10);
+		lua_createtable(L, 0, 12);
 		hv_bind_field(L, "name", info.name);
 		hv_bind_field(L, "log", info.log);
 		hv_bind_field(L, "pty", info.pty);
@@ -119,6 +119,10 @@ static void push_console(lua_State *L, struct hv_vdev *dev)
 		hv_bind_field_int(L, "output", (lua_Integer)info.output);
 		hv_bind_field_int(L, "input", (lua_Integer)info.input);
 		hv_bind_field_int(L, "clients", info.clients);
+		if (info.cols && info.rows) {
+			hv_bind_field_int(L, "columns", info.cols);
+			hv_bind_field_int(L, "rows", info.rows);
+		}
 		lua_pushboolean(L, info.guest_open);
 		lua_setfield(L, -2, "open");
 		lua_rawseti(L, -2, (lua_Integer)i + 1);
@@ -340,7 +344,8 @@ static int serve_zone(lua_State *L)
 	if (hv_session_machine(session, NULL, -1, HV_NEED_HYP, &machine, &err) < 0 ||
 	    hv_session_populate(session, &err) < 0 || hv_serve_open(machine.serve, &zone, &err) < 0)
 		return hv_bind_fail(L, &err);
-	if (hv_serve_attach(machine.serve, zone.id, &err) < 0) {
+	if (hv_serve_attach(machine.serve, zone.id, &err) < 0 ||
+	    hv_session_run_guests(session, &err) < 0) {
 		hv_serve_drop(machine.serve, zone.id);
 		return hv_bind_fail(L, &err);
 	}

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "control/client.h"
@@ -129,8 +130,7 @@ void hv_control_stop(struct hv_session *s)
 /* control_reply(connection, id, text) -> true; a client that is gone needs none */
 static int control_reply(lua_State *L)
 {
-	struct hv_control_conn *conn =
-		find_conn(hv_session_of(L), luaL_checkinteger(L, 1));
+	struct hv_control_conn *conn = find_conn(hv_session_of(L), luaL_checkinteger(L, 1));
 	uint32_t id = (uint32_t)luaL_checkinteger(L, 2);
 	size_t len;
 	const char *text = luaL_checklstring(L, 3, &len);
@@ -277,8 +277,8 @@ static int console_attach(lua_State *L)
 }
 
 /*
- * remote:attach(name, {port=, back=, readonly=, force=}) -> true: the terminal is the console's until
- * the person leaves it
+ * remote:attach(name, {port=, back=, readonly=, force=}) -> true: the terminal is the console's
+ * until the person leaves it
  */
 static int remote_attach(lua_State *L)
 {
@@ -296,11 +296,8 @@ static int remote_attach(lua_State *L)
 static int control_connect(lua_State *L)
 {
 	static const luaL_Reg methods[] = {
-		{ "call", remote_call },
-		{ "pid", remote_pid },
-		{ "attach", remote_attach },
-		{ "close", remote_gc },
-		{ NULL, NULL },
+		{ "call", remote_call }, { "pid", remote_pid }, { "attach", remote_attach },
+		{ "close", remote_gc },	 { NULL, NULL },
 	};
 	struct hv_control_client **client;
 	char path[4096];
@@ -308,8 +305,9 @@ static int control_connect(lua_State *L)
 	struct hv_err err;
 
 	if (!at) {
-		hv_err_set(&err, ENOENT, "the simulated machine of another process cannot be "
-					 "reached: use --sim=DIR for both");
+		hv_err_set(&err, ENOENT,
+			   "the simulated machine of another process cannot be "
+			   "reached: use --sim=DIR for both");
 		return hv_bind_fail(L, &err);
 	}
 	hv_bind_type(L, REMOTE, methods, remote_gc);
@@ -321,14 +319,27 @@ static int control_connect(lua_State *L)
 	return 1;
 }
 
+/* working_folder() -> its path */
+static int working_folder(lua_State *L)
+{
+	char *path = getcwd(NULL, 0);
+	struct hv_err err;
+
+	if (!path) {
+		hv_err_sys(&err, errno, "asking for the working folder");
+		return hv_bind_fail(L, &err);
+	}
+	lua_pushstring(L, path);
+	free(path);
+	return 1;
+}
+
 void hv_bind_control(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-		{ "control_reply", control_reply },
-		{ "control_console", control_console },
-		{ "console_attach", console_attach },
-		{ "control_connect", control_connect },
-		{ NULL, NULL },
+		{ "control_reply", control_reply },   { "control_console", control_console },
+		{ "console_attach", console_attach }, { "control_connect", control_connect },
+		{ "working_folder", working_folder }, { NULL, NULL },
 	};
 
 	luaL_setfuncs(L, functions, 0);

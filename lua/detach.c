@@ -27,7 +27,7 @@ int hv_detach_begin(struct hv_err *err)
 	int ends[2];
 	ssize_t n;
 	pid_t child;
-	char byte;
+	unsigned char byte;
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return hv_err_sys(err, errno, "-d: making a pipe");
@@ -49,7 +49,7 @@ int hv_detach_begin(struct hv_err *err)
 		n = read(ends[0], &byte, 1);
 	while (n < 0 && errno == EINTR);
 	close(ends[0]);
-	return n == 1 ? 0 : code_of(child);
+	return n == 1 ? byte : code_of(child);
 }
 
 int hv_detach_pending(void)
@@ -57,8 +57,9 @@ int hv_detach_pending(void)
 	return teller >= 0;
 }
 
-int hv_detach_ready(const char *log, struct hv_err *err)
+int hv_detach_ready(int code, const char *log, struct hv_err *err)
 {
+	unsigned char byte = (unsigned char)code;
 	int null, out;
 
 	if (teller < 0)
@@ -78,7 +79,7 @@ int hv_detach_ready(const char *log, struct hv_err *err)
 	dup2(out, STDERR_FILENO);
 	close(null);
 	close(out);
-	if (write(teller, "", 1) < 0)
+	if (write(teller, &byte, 1) < 0)
 		hv_err_sys(err, errno, "-d: telling the command");
 	close(teller);
 	teller = -1;

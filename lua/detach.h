@@ -5,8 +5,8 @@
 #include "base/err.h"
 
 /*
- * -d: the program goes on in the background as soon as it serves. Until then it speaks to the terminal
- * it was called from, and its failures are those of the command.
+ * -d: the program goes on in the background as soon as it serves. Until then it speaks to the
+ * terminal it was called from, and its failures are those of the command.
  */
 
 /*
@@ -16,9 +16,9 @@
  */
 int hv_detach_begin(struct hv_err *err);
 
-/* It serves: the command ends now with success. What is printed from now on goes to log, which is
+/* It serves: the command ends now with this code. What is printed from now on goes to log, which is
  * appended to. Does nothing without hv_detach_begin. */
-int hv_detach_ready(const char *log, struct hv_err *err);
+int hv_detach_ready(int code, const char *log, struct hv_err *err);
 
 /* Between the two. */
 int hv_detach_pending(void);

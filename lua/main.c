@@ -377,14 +377,11 @@ static int finish(lua_State *L)
  */
 static int serve(lua_State *L, int code)
 {
-	int served;
-
 	if (hv_interrupted() || !hv_serve_alive(L))
 		return code;
 	if (code != HV_EXIT_OK)
 		fprintf(stderr, "hvsh: that failed; what was started before goes on\n");
-	served = hv_serve_run(L);
-	return code != HV_EXIT_OK ? code : served;
+	return hv_serve_run(L, code);
 }
 
 /* ---- which of them */

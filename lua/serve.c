@@ -105,7 +105,7 @@ static void announce(const struct hv_session *s)
 					    : "; Ctrl-C ends it");
 }
 
-static int go_background(const struct hv_session *s, struct hv_err *err)
+static int go_background(const struct hv_session *s, int code, struct hv_err *err)
 {
 	char log[4096];
 
@@ -115,7 +115,7 @@ static int go_background(const struct hv_session *s, struct hv_err *err)
 		snprintf(log, sizeof(log), "/run/hvsh/service.log");
 	else if ((size_t)snprintf(log, sizeof(log), "%s/service.log", s->sim_dir) >= sizeof(log))
 		return hv_err_set(err, ENAMETOOLONG, "--sim=%s: the path is too long", s->sim_dir);
-	return hv_detach_ready(log, err);
+	return hv_detach_ready(code, log, err);
 }
 
 void hv_serve_farewell(const struct hv_session *s)
@@ -127,7 +127,7 @@ void hv_serve_farewell(const struct hv_session *s)
 			n == 1 ? "" : "s");
 }
 
-int hv_serve_run(lua_State *L)
+int hv_serve_run(lua_State *L, int code)
 {
 	struct hv_session *s = hv_session_of(L);
 	struct hv_loop *loop = hv_task_loop(L);
@@ -136,7 +136,7 @@ int hv_serve_run(lua_State *L)
 
 	fflush(stdout);
 	announce(s);
-	if (go_background(s, &err) < 0) {
+	if (go_background(s, code, &err) < 0) {
 		fprintf(stderr, "hvsh: %s\n", err.msg);
 		return HV_EXIT_FAILED;
 	}
@@ -148,9 +148,9 @@ int hv_serve_run(lua_State *L)
 		}
 	}
 	if (!hv_interrupted())
-		return HV_EXIT_OK;
+		return code;
 	/* It was asked to end, and does: nothing has failed. */
 	hv_interrupt_clear();
 	hv_serve_farewell(s);
-	return HV_EXIT_OK;
+	return code;
 }

@@ -14,9 +14,10 @@ bool hv_serve_alive(lua_State *L);
 
 /*
  * Goes round the loop until a signal ends it (SIGTERM, SIGINT, SIGHUP), or nothing is left to do.
- * Returns the exit code. The caller is in a protected call.
+ * Returns the exit code; what was done so far ended with `code`, which counts when nothing goes
+ * wrong later. The caller is in a protected call.
  */
-int hv_serve_run(lua_State *L);
+int hv_serve_run(lua_State *L, int code);
 
 /* Says, if so, that guests are about to lose their devices. */
 void hv_serve_farewell(const struct hv_session *session);

@@ -288,8 +288,9 @@ static int sim_machine(struct hv_session *s, const struct hv_board *board, int a
 		struct hv_zone_info zones[HV_MAX_ZONES];
 
 		/* With a folder the machine outlives closing, and its keeper says whether it may
-		 * change. */
-		if (s->sim_dir || hv_hyp_zone_list(s->hyp, zones, HV_MAX_ZONES, NULL) == 1)
+		 * change; the devices that are served here would not. */
+		if (!(s->serve && hv_serve_count(s->serve)) &&
+		    (s->sim_dir || hv_hyp_zone_list(s->hyp, zones, HV_MAX_ZONES, NULL) == 1))
 			close_hyp(s);
 		else
 			rc = hv_err_set(
@@ -342,15 +343,19 @@ static int open_serve(struct hv_session *s, struct hv_err *err)
 
 int hv_session_populate(struct hv_session *s, struct hv_err *err)
 {
-	const struct hv_guests_opts opts = { 0 };
 	int rc;
 
 	hv_interrupt_also_ends();
 	rc = hv_control_start(s, err);
-	if (rc == 0)
-		rc = hv_serve_watch(s, err);
-	if (rc < 0 || !s->sim || s->guests)
-		return rc;
+	return rc < 0 ? rc : hv_serve_watch(s, err);
+}
+
+int hv_session_run_guests(struct hv_session *s, struct hv_err *err)
+{
+	const struct hv_guests_opts opts = { 0 };
+
+	if (!s->sim || s->guests)
+		return 0;
 	return hv_guests_new(s->hyp, &opts, &s->guests, err);
 }
 

@@ -101,11 +101,13 @@ struct hv_session *hv_session_of(lua_State *L);
 int hv_session_machine(struct hv_session *session, const struct hv_board *board, int arch,
 		       enum hv_need need, struct hv_machine *out, struct hv_err *err);
 
-/*
- * Before zones with virtio devices are started: on a simulated machine they get guests that drive
- * them. Zones that run already begin anew.
- */
+/* Before zones with virtio devices are served: commands may ask, and zones are watched. */
 int hv_session_populate(struct hv_session *session, struct hv_err *err);
+/*
+ * After the first were: on a simulated machine zones get guests that drive their devices. Those
+ * that run already begin anew, and look for them once.
+ */
+int hv_session_run_guests(struct hv_session *session, struct hv_err *err);
 
 /* The first thing in which two descriptions differ ("RAM", "CPUs", …); NULL when in none. */
 const char *hv_board_difference(const struct hv_board *a, const struct hv_board *b);

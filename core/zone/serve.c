@@ -111,7 +111,14 @@ static int need_service(struct hv_serve *serve, struct hv_err *err)
 		.event = post_event,
 	};
 
-	return serve->service ? 0 : hv_service_new(serve->hyp, &opts, &serve->service, err);
+	int ret;
+
+	if (serve->service)
+		return 0;
+	ret = hv_service_new(serve->hyp, &opts, &serve->service, err);
+	if (ret == -EBUSY)
+		hv_err_set(err, EBUSY, "%s: hvsh apply hands it the zones of a script", err->msg);
+	return ret;
 }
 
 /* ---- devices */
@@ -189,6 +196,26 @@ static void end_device(struct hv_served *dev)
 	tell(dev, HV_EV_INPUT, NULL);
 	hv_vdev_destroy(&dev->dev);
 	free_device(dev);
+}
+
+/* Puts the line of the script behind the device's name, with which the message begins. */
+static int blame(const char *name, const struct hv_origin *origin, int ret, struct hv_err *err)
+{
+	char where[HV_ORIGIN_TEXT];
+	size_t len = strlen(name);
+
+	if (ret >= 0 || !*hv_origin_format(origin, where) || strncmp(err->msg, name, len) != 0)
+		return ret;
+	return hv_err_set(err, err->code, "%s (%s)%s", name, where, err->msg + len);
+}
+
+static int attach_device(struct hv_serve *serve, const struct hv_serve_home *home,
+			 struct hv_served *dev, struct hv_err *err)
+{
+	return blame(dev->dev.name, &dev->dev.origin,
+		     hv_service_attach(serve->service, home->vzone, &dev->dev, dev->at, dev->size,
+				       dev->irq, err),
+		     err);
 }
 
 /* ---- zones */
@@ -296,8 +323,7 @@ int hv_serve_attach(struct hv_serve *serve, uint32_t zone, struct hv_err *err)
 				  home->n_ram, &home->vzone, err);
 	for (struct hv_served *d = serve->devices; d && !ret; d = d->next)
 		if (d->zone == zone)
-			ret = hv_service_attach(serve->service, home->vzone, &d->dev, d->at,
-						d->size, d->irq, err);
+			ret = attach_device(serve, home, d, err);
 	if (ret && home->vzone) {
 		hv_service_remove_zone(serve->service, home->vzone);
 		home->vzone = NULL;
@@ -453,20 +479,22 @@ int hv_serve_add(struct hv_serve *serve, uint32_t zone, const struct hv_spec_dev
 	const struct hv_serve_home *home = find_home(serve, zone);
 	const struct hv_serve_window *window = NULL;
 	struct hv_served *dev;
+	char name[HV_ERR_MSG_MAX];
 	int ret;
 
 	if (!home || !home->vzone)
 		return hv_err_set(err, ENOENT, "%s: its zone is not served here", spec->name);
+	snprintf(name, sizeof(name), "%s/%s", home->name, spec->name);
 	if (hv_serve_find(serve, zone, spec->name))
-		return hv_err_set(err, EEXIST, "%s/%s: there is a device of this name", home->name,
-				  spec->name);
-	ret = find_window(serve, home, spec, &window, err);
+		ret = hv_err_set(err, EEXIST, "%s: there is a device of this name", name);
+	else
+		ret = find_window(serve, home, spec, &window, err);
+	ret = blame(name, &spec->origin, ret, err);
 	if (!ret)
 		ret = make_device(serve, home, spec, window, &dev, err);
 	if (ret)
 		return ret;
-	ret = hv_service_attach(serve->service, home->vzone, &dev->dev, dev->at, dev->size,
-				dev->irq, err);
+	ret = attach_device(serve, home, dev, err);
 	if (ret) {
 		end_device(dev);
 		return ret;

@@ -24,18 +24,20 @@ local list = {
 	{ name = "apply", args = "SCRIPT [ARG…]", min = 1, module = "script", options = { RESTART },
 		doc = "make what runs agree with a script",
 		more = "Zones that do not run are started. Those that run as written are left alone, so that applying again "
-			.. "changes nothing. Those that differ are left alone and make it fail, unless --restart is given." },
+			.. "changes nothing. Those that differ are left alone and make it fail, unless --restart is given. Virtio devices are "
+			.. "served by the service where one runs, else by this command, until it is ended (-d: in the background)." },
 	{ name = "list", args = "", max = 0, module = "zones", options = { JSON },
 		doc = "the zones that run" },
 	{ name = "start", args = "[SCRIPT] [ZONE…]", module = "zones", options = {},
 		doc = "start zones of a script",
-		more = "All of them, or those named. Without a script: /etc/hvsh/boot_zones.lua." },
+		more = "All of them, or those named. Without a script: those that the service knows, else /etc/hvsh/boot_zones.lua." },
 	{ name = "stop", args = "[SCRIPT] [ZONE…]", module = "zones", options = {},
 		doc = "stop zones by name or id, or a script's",
-		more = "Names and ids need no script. Without names: all zones of the script, the last one first." },
+		more = "Names and ids need no script. Without names: all zones of the script, the last one first; without a script: all "
+			.. "that the service knows, else those of /etc/hvsh/boot_zones.lua." },
 	{ name = "restart", args = "[SCRIPT] [ZONE…]", module = "zones", options = {},
 		doc = "stop zones and start them as written now",
-		more = "All of the script, or those named. Without a script: /etc/hvsh/boot_zones.lua." },
+		more = "All of the script, or those named. Without a script: those that the service knows, else /etc/hvsh/boot_zones.lua." },
 	{ name = "console", args = "ZONE[/DEVICE]", min = 1, max = 1, module = "console",
 		options = {
 			{ name = "--back", value = "SIZE", doc = "begin with so much recent output (default 4K), or all" },
@@ -43,7 +45,7 @@ local list = {
 			{ name = "--force", doc = "take the keyboard from who has it" },
 		},
 		doc = "a zone's console; Ctrl-] leaves it",
-		more = "Of a zone that is served by another hvsh. Recent output comes first. One types at a time, any number may look." },
+		more = "Of a zone that a service serves: a script that started it, in another terminal or in the background (-d). Recent output comes first. One types at a time, any number may look." },
 	{ name = "map", args = "[SCRIPT [ARG…]]", module = "map",
 		options = { { name = "--svg", value = "FILE", doc = "write a drawing instead" } },
 		doc = "the machine's memory as a picture",
@@ -54,23 +56,34 @@ local list = {
 		doc = "the bytes the hypervisor gets for a zone" },
 	{ name = "decode", args = "FILE", min = 1, max = 1, module = "blob", options = { ABI, ARCH },
 		doc = "explain such bytes field by field" },
-	{ name = "dt", args = "show|irqs|passthrough|host|diff TREE [NODE…]", min = 1, module = "dt",
+	{ name = "dt", args = "show|irqs|passthrough|host|diff|overlay TREE [NODE…]", min = 1, module = "dt",
 		options = { JSON, { name = "--depth", value = "N", doc = "show: levels of children in full" },
 			{ name = "--coalesce", doc = "passthrough: regions in steps of 2 MiB" },
 			{ name = "--rate", value = "DEVICE:CLOCK=HZ", doc = "passthrough: rates of clocks, with commas between" },
 			{ name = "--wakeup", value = "N", doc = "host: hvisor's interrupt (64)" },
-			{ name = "--check", doc = "host: say what TREE lacks of it" } },
+			{ name = "--memory", value = "AT+SIZE", doc = "host: RAM of the zone, with commas between" },
+			{ name = "--check", doc = "host: say what TREE lacks of it" },
+			{ name = "-o", value = "FILE", doc = "overlay: where the tree goes" } },
 		doc = "look into device trees, plan what a zone gets of one",
 		more = "TREE is a .dtb file, or machine for the tree this machine runs with. NODE is a path, &label or alias; "
 			.. "passthrough and host take compatible=TEXT as well. host prints the overlay that the root zone needs. "
-			.. "diff compares with another TREE; exit 1 when they differ." },
+			.. "diff compares with another TREE; exit 1 when they differ. overlay applies compiled overlays (.dtbo) to it." },
+	{ name = "clocks", args = "[NAME]", max = 1, module = "clock", options = { JSON },
+		doc = "the clocks of the root zone's kernel",
+		more = "Name, rate, how often it is enabled, the clock it comes from and who uses it; those that zones may be lent "
+			.. "have an id. With NAME: that clock, those it comes from and those it feeds." },
 	{ name = "import", args = "ZONE.json… [VIRTIO.json…]", min = 1, module = "import",
 		options = { { name = "-o", value = "FILE", doc = "write it there instead of printing it" } },
 		doc = "the script equivalent to old JSON files" },
+	{ name = "export", args = "hvisor|microkit SCRIPT DIR|FILE [ARG…]", min = 1, module = "export", options = {},
+		doc = "the zones of a script in the forms of other tools",
+		more = "hvisor: the zone and virtio files of hvisor-tool, into a folder that is there. microkit: a system description "
+			.. "with a virtual machine for each zone. What the other form cannot say is a warning." },
 	{ name = "hv", args = "", max = 0, module = "hv", options = { JSON },
 		doc = "which hypervisor, version and limits" },
-	{ name = "help", args = "[COMMAND]", max = 1, options = {},
-		doc = "this text, or one command" },
+	{ name = "help", args = "[COMMAND|lua [NAME]]", max = 2, options = {},
+		doc = "this text, one command, or what scripts have",
+		more = "help lua lists it, help lua zones.start explains one function, help lua zone.ram one field." },
 }
 
 local by_name = {}
@@ -123,7 +136,7 @@ function commands.usage()
 	lines[#lines + 1] = bold "Options, before the command or after it"
 	table.move(term.columns_of(global_options, "  "), 1, #global_options, #lines + 1, lines)
 	lines[#lines + 1] = ""
-	lines[#lines + 1] = "hvsh help COMMAND shows the options of one."
+	lines[#lines + 1] = "hvsh help COMMAND shows the options of one; hvsh help lua what scripts have."
 	return table.concat(lines, "\n") .. "\n"
 end
 
@@ -207,7 +220,14 @@ local function help(args)
 		io.stdout:write(commands.usage())
 		return 0
 	end
+	if name == "lua" then
+		local lua = require "hvsh.help"
+		if not args[2] then return lua.overview() or 0 end
+		local ok, message = lua.name(args[2])
+		return ok and 0 or misuse(nil, message)
+	end
 	if not by_name[name] then return unknown_command(name) end
+	if args[2] then return misuse(by_name.help, ("%s is too much"):format(args[2])) end
 	io.stdout:write(help_one(by_name[name]))
 	return 0
 end

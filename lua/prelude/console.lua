@@ -2,6 +2,7 @@
 -- A script's end of a console: `zone:device "hvc0":open()`. What waits lets the rest of the script go on.
 local core = require "hvsh.core"
 local frozen = require "hvsh.frozen"
+local nearest = require "hvsh.nearest"
 
 local console = {}
 
@@ -16,15 +17,29 @@ local function state(self, method)
 	return s
 end
 
-local function timeout_of(options, method, allowed)
-	if options == nil then return nil end
-	if type(options) ~= "table" then error(("%s takes a table of options: {timeout = \"10s\"}"):format(method), 3) end
+local WAITING = { timeout = true }
+
+local function check_options(options, method, allowed, level)
+	if options == nil then return end
+	if type(options) ~= "table" then
+		error(("%s takes a table of options: %s"):format(method, allowed.timeout and '{timeout = "10s"}' or "{readonly = true}"), level)
+	end
 	for key in pairs(options) do
-		if key ~= "timeout" and not (allowed and allowed[key]) then
-			error(("%s has no option %s"):format(method, tostring(key)), 3)
+		if not allowed[key] then
+			local near = nearest.of(key, allowed)
+			error(("%s has no option %s%s"):format(method, tostring(key), near and (" (did you mean %s?)"):format(near) or ""), level)
 		end
 	end
-	return options.timeout
+end
+
+local function timeout_of(options, method, allowed)
+	check_options(options, method, allowed or WAITING, 4)
+	local timeout = options and options.timeout
+	if timeout ~= nil then
+		local ns, why = core.duration(timeout)
+		if not ns then error(("%s: timeout: %s"):format(method, why), 3) end
+	end
+	return timeout
 end
 
 local function closed(s)
@@ -82,19 +97,20 @@ end
 function methods:expect(what, options)
 	local s = state(self, "expect")
 	-- expect {"login: ", timeout = "10s"}
-	if type(what) == "table" and options == nil and (what.timeout ~= nil or what.plain ~= nil) then
+	if type(what) == "table" and getmetatable(what) == nil and options == nil and (what.timeout ~= nil or what.plain ~= nil) then
 		options = { timeout = what.timeout, plain = what.plain }
 		what = #what == 1 and what[1] or table.move(what, 1, #what, 1, {})
 	end
-	local timeout = timeout_of(options, "expect", { plain = true })
-	local patterns = type(what) == "table" and what or { what }
+	local timeout = timeout_of(options, "expect", { timeout = true, plain = true })
+	local patterns = type(what) == "table" and getmetatable(what) == nil and what or { what }
 	if #patterns == 0 then error("expect takes a pattern", 2) end
 	for _, pattern in ipairs(patterns) do
 		if type(pattern) ~= "string" or pattern == "" then error("expect: a pattern is a text that is not empty", 2) end
 	end
 	local until_ = core.deadline(timeout)
 	while true do
-		local found = match(s.buffer, patterns, options and options.plain)
+		local fine, found = pcall(match, s.buffer, patterns, options and options.plain)
+		if not fine then error("expect: " .. found:gsub("^hvsh%.console:%d+: ", ""), 2) end
 		if found then
 			local text = s.buffer:sub(found[2], found[3])
 			s.buffer = s.buffer:sub(found[3] + 1)
@@ -134,9 +150,18 @@ end
 -- The terminal becomes the console's until Ctrl-] is pressed. At the prompt, or where nothing has waited before.
 function methods:attach(options)
 	local s = state(self, "attach")
-	timeout_of(options, "attach", { readonly = true, force = true, back = true })
+	check_options(options, "attach", { readonly = true, force = true, back = true }, 3)
+	options = options or {}
+	local back = options.back
+	if type(back) == "string" and back ~= "all" then
+		local why
+		back, why = core.size(back)
+		if not back then error("attach: back: " .. why, 2) end
+	end
+	if back == "all" then back = -1 end
+	if back ~= nil and math.type(back) ~= "integer" then error(("attach: back is %s, not a size"):format(tostring(back)), 2) end
 	if not s.client then return closed(s) end
-	return core.console_attach(s.handle, s.port, options or {})
+	return core.console_attach(s.handle, s.port, { readonly = options.readonly, force = options.force, back = back })
 end
 
 function methods:close()

@@ -15,7 +15,7 @@ local function names_of(request)
 	return names
 end
 
--- {"request":"list"} -> {"zones": [{id, name, state, cpus, memory}], "devices": [{zone, name, type, at, irq, state, stats}]}
+-- {"request":"list"} -> {"zones": [{id, name, state, cpus, memory, defined}], "devices": [{zone, name, type, at, irq, state, stats}]}
 function answers.list()
 	local operate = require "hvsh.operate"
 	local rows, message, code = operate.list(operate.specs())
@@ -23,7 +23,7 @@ function answers.list()
 	local zones = {}
 	for _, row in ipairs(rows) do
 		zones[#zones + 1] = {
-			id = row.id, name = row.name, state = row.state, memory = row.memory,
+			id = row.id, name = row.name, state = row.state, memory = row.memory, defined = row.defined,
 			-- A definition's own list is frozen.
 			cpus = json.array(table.move(row.cpus, 1, #row.cpus, 1, {})),
 		}
@@ -46,14 +46,28 @@ function answers.stop(request)
 	return { id = entry.id, name = entry.name }
 end
 
+-- Definitions of several scripts may have come together: one that neither runs nor is meant stands in nobody's way.
+local function meant_or_running(names)
+	local operate, specs, wanted = require "hvsh.operate", {}, {}
+	for _, name in ipairs(names) do wanted[name] = true end
+	for _, row in ipairs(core.list() or {}) do wanted[row.name] = true end
+	for _, spec in ipairs(operate.specs()) do
+		if wanted[spec.name] then specs[#specs + 1] = spec end
+	end
+	return specs
+end
+
 local function start(request, restart)
 	local operate = require "hvsh.operate"
 	local names = names_of(request)
 	local unknown = operate.unknown(names)
 	if unknown then return nil, "ENOENT: " .. unknown, "ENOENT" end
-	local ok, message, code = operate.start(#names > 0 and names or nil, {
-		restart = restart, force = restart, hint = "hvsh restart takes it down and starts it as written",
-	})
+	local options = { restart = restart, force = restart, hint = "hvsh restart takes it down and starts it as written" }
+	local ok, message, code, findings = operate.start(#names > 0 and names or nil, options)
+	if findings and #names > 0 then
+		options.specs = meant_or_running(names)
+		ok, message, code = operate.start(names, options)
+	end
 	if not ok then return nil, message, code end
 	return { done = true }
 end
@@ -99,9 +113,17 @@ function answers.console(request, connection)
 	return { channel = channel }
 end
 
+-- Of specs that a command has read from a script.
+for _, word in ipairs { "check", "plan", "apply", "map", "info" } do
+	answers[word] = function(request)
+		if word ~= "info" and type(request.specs) ~= "table" then return nil, ("EINVAL: %s needs specs"):format(word), "EINVAL" end
+		return require("hvsh.remote").answers[word](request)
+	end
+end
+
 local function answer(connection, text)
 	local request, why = json.decode(text)
-	if type(request) ~= "table" then return nil, "EINVAL: this is no JSON object: " .. tostring(why), "EINVAL" end
+	if type(request) ~= "table" then return nil, "EINVAL: this is no JSON object" .. (why and ": " .. why or ""), "EINVAL" end
 	local f = type(request.request) == "string" and answers[request.request]
 	if not f then
 		return nil, ("ENOSYS: the service knows no request %s"):format(tostring(request.request)), "ENOSYS"
@@ -133,11 +155,17 @@ end
 function control.ask(request)
 	local remote, message, code = control.connect()
 	if not remote then return nil, message, code, code == "ENOENT" end
-	local text
-	text, message, code = remote:call(json.encode(request))
+	local text, why
+	text, why = json.encode(request)
+	if not text then
+		remote:close()
+		return nil, "EILSEQ: this cannot be told to the service: " .. why, "EILSEQ"
+	end
+	text, message, code = remote:call(text)
 	remote:close()
 	if not text then return nil, message, code end
-	local reply, why = json.decode(text)
+	local reply
+	reply, why = json.decode(text)
 	if type(reply) ~= "table" then return nil, "EPROTO: the service answered no JSON object: " .. tostring(why), "EPROTO" end
 	if reply.error then
 		local word = reply.code or "EIO"

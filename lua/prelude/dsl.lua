@@ -25,6 +25,9 @@ local function file_of(place)
 	return place.short
 end
 
+-- What relative folders of scripts are in; "" where that is the working directory.
+local base = ""
+
 -- The folder of the outermost file on the stack, with its slash; "" = the working directory.
 local function script_folder()
 	local folder = ""
@@ -33,7 +36,7 @@ local function script_folder()
 		if not info then break end
 		if info.source:sub(1, 1) == "@" then folder = info.source:sub(2):match "^(.*/)[^/]*$" or "" end
 	end
-	return folder
+	return folder:sub(1, 1) == "/" and folder or base .. folder
 end
 
 local function at(file, line)
@@ -141,8 +144,8 @@ local function complete_board(ctx, board, path)
 end
 
 -- lines: path -> line for errors; place: where the board was made.
-local function make_board(raw, place, lines)
-	local ctx = validate.context { unwrap = function(v) return raw_of[v] end }
+local function make_board(raw, place, lines, folder)
+	local ctx = validate.context { unwrap = function(v) return raw_of[v] end, folder = folder }
 	local board = validate.run(ctx, schema.board, raw, "")
 	if board and #ctx.errors == 0 then complete_board(ctx, board, "") end
 	if #ctx.errors > 0 then
@@ -182,8 +185,10 @@ local function extend(self, changes)
 	if type(changes) ~= "table" or debug.getmetatable(changes) ~= nil then
 		error("extend takes a table of changes: board:extend {cpus = 8}", 2)
 	end
-	return make_board(merge(schema.board, base, changes), place,
-		(srcmap.lines(place.source, place.line, "extend", nil, changes)))
+	local merged, tree = merge(schema.board, base, changes), rawget(changes, "tree")
+	-- The base's path was resolved when it was made.
+	if type(tree) == "string" and tree ~= "" and tree:sub(1, 1) ~= "/" then merged.tree = script_folder() .. tree:gsub("^%./+", "") end
+	return make_board(merged, place, (srcmap.lines(place.source, place.line, "extend", nil, changes)), "")
 end
 
 function board_meta.__index(self, key)
@@ -199,7 +204,8 @@ function dsl.board(description)
 		error(("a board is a table of fields, not %s"):format(validate.show(description)), 2)
 	end
 	return make_board(description, place,
-		(srcmap.lines(place.source, place.line, "board", nil, raw_of[description] or description)))
+		(srcmap.lines(place.source, place.line, "board", nil, raw_of[description] or description)),
+		raw_of[description] and "" or script_folder())
 end
 
 local function board_field(ctx, value, path, show, example)
@@ -557,7 +563,7 @@ function dsl.devices_spec(values)
 	local take = device_field(names, adopted)
 	for i, value in ipairs(values) do
 		devices[i] = take(ctx, value, "device", validate.show)
-		if not devices[i] then error((ctx.errors[1].message:gsub("^is ", "a device was expected, not ")), 0) end
+		if not devices[i] then error((ctx.errors[1].message:gsub("^is (.-), not a device", "a device was expected, not %1", 1)), 0) end
 	end
 	name_devices(names, adopted)
 	local function note(path, file, line) origins[path] = origins[path] or { file = file, line = line } end
@@ -614,6 +620,34 @@ function dsl.relocate(spec, place)
 	for path in pairs(data.origins) do
 		local file, line = place(path)
 		data.origins[path] = { file = file, line = line }
+	end
+end
+
+-- From now on paths of definitions are whole, for another process: relative ones are those of this folder.
+function dsl.resolve_from(folder)
+	base = folder:gsub("/*$", "/")
+end
+
+-- What is behind a spec, {spec=, origins=, places=}; and a spec of such, of no zone that is defined here.
+function dsl.behind(spec) return spec_data[spec] end
+
+function dsl.restore(data)
+	local spec = freeze(data.spec, spec_meta)
+	spec_data[spec] = data
+	return spec
+end
+
+-- Another definition for the zone of this name, or a new zone. Handles that scripts hold follow it.
+function dsl.adopt(spec)
+	local known = by_name[spec.name]
+	local file, line = dsl.origin(spec, "")
+	local place = { source = file and "@" .. file or "=?", line = line or 0, short = file }
+	if known then
+		require("hvsh.zone").redefine(known.handle, spec)
+		known.place = place
+	else
+		table.insert(dsl.zones, require("hvsh.zone").new(spec))
+		by_name[spec.name] = { handle = dsl.zones[#dsl.zones], place = place, index = #dsl.zones }
 	end
 end
 

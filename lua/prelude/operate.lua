@@ -117,14 +117,15 @@ function operate.carry_out(plan, options)
 end
 
 -- Starts the named zones (nil = all): true also when they already run as written.
--- options: restart (take down what differs), force (take down also what does not), and those of carry_out.
+-- options: restart (take down what differs), force (take down also what does not), specs (instead of all zones), and
+-- those of carry_out. Where the zones have errors the findings are the fourth result.
 function operate.start(names, options)
-	local plan, message, code = operate.plan(operate.specs(), {
+	local plan, message, code, findings = operate.plan(options.specs or operate.specs(), {
 		names = names, restart = options.restart, force = options.force,
 	})
 	if not plan then
 		operate.used = true
-		return nil, message, code
+		return nil, message, code, findings
 	end
 	warn_once(plan.findings)
 	return operate.carry_out(plan, options)

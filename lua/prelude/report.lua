@@ -97,9 +97,10 @@ local signs = {
 	failed = { "!", "red" },
 }
 
-local function state_words(delta, restarts)
+local function state_words(delta, restarts, serves)
 	local state = delta.state
 	if state == "absent" then return "new" end
+	if state == "same" and serves and not restarts then return "runs as written, but nobody serves its devices" end
 	if state == "same" then return restarts and "runs as written, is restarted" or "runs as written" end
 	if state == "changed" then return restarts and "changed, is restarted" or "changed, left as it runs" end
 	if state == "failed" then return restarts and "has crashed, is restarted" or "has crashed, left as it is" end
@@ -121,10 +122,11 @@ end
 -- so; otherwise options.restart_word is what would make it so.
 function report.plan(plan, options)
 	local color = options.color
-	local stops, starts = {}, {}
-	local n_start, n_restart = 0, 0
+	local stops, starts, serves = {}, {}, {}
+	local n_start, n_restart, n_serve = 0, 0, 0
 	for _, step in ipairs(plan.steps) do
 		if step.kind == "stop" then stops[step.zone] = true end
+		if step.kind == "serve" then serves[step.zone] = true end
 		if step.kind == "start" then
 			starts[step.zone] = true
 			if stops[step.zone] then n_restart = n_restart + 1 else n_start = n_start + 1 end
@@ -135,10 +137,12 @@ function report.plan(plan, options)
 		local sign = signs[delta.state]
 		heads[i] = {
 			term.paint(color, sign[2], sign[1]), term.paint(color, "bold", term.clean(delta.zone)),
-			("id %d"):format(delta.id), state_words(delta, stops[delta.zone]),
+			("id %d"):format(delta.id), state_words(delta, stops[delta.zone], serves[delta.zone]),
 		}
 		if not starts[delta.zone] then
-			if delta.state == "same" then
+			if delta.state == "same" and serves[delta.zone] then
+				n_serve = n_serve + 1
+			elseif delta.state == "same" then
 				same = same + 1
 			elseif delta.state == "changed" then
 				left = left + 1
@@ -151,8 +155,9 @@ function report.plan(plan, options)
 	for i, head in ipairs(term.columns_of(heads, "  ")) do
 		lines[#lines + 1] = head
 		local rows = {}
-		for j, change in ipairs(plan.deltas[i].changes or {}) do
-			rows[j] = {
+		for _, device in ipairs(plan.deltas[i].given or {}) do rows[#rows + 1] = { "is given", term.clean(device) } end
+		for _, change in ipairs(plan.deltas[i].changes or {}) do
+			rows[#rows + 1] = {
 				term.clean(change.field),
 				("%s %s %s"):format(term.clean(change.from or "nothing"), term.paint(color, "yellow", term.sign "→"),
 					term.clean(change.to or "nothing")),
@@ -171,6 +176,7 @@ function report.plan(plan, options)
 	local function part(n, words) if n > 0 then parts[#parts + 1] = ("%d %s"):format(n, words) end end
 	part(n_start, "to start")
 	part(n_restart, "to restart")
+	part(n_serve, "to serve")
 	part(left, "changed but left alone")
 	part(broken, "in the way")
 	part(same, "unchanged")
@@ -185,8 +191,9 @@ end
 
 -- What was done, one line per zone, after a plan was applied.
 function report.done(plan, options)
-	local stops, starts, lines = {}, {}, {}
+	local stops, starts, serves, lines = {}, {}, {}, {}
 	for _, step in ipairs(plan.steps) do
+		if step.kind == "serve" then serves[step.zone] = true end
 		if step.kind == "stop" then stops[step.zone] = true end
 		if step.kind == "start" then starts[step.zone] = true end
 	end
@@ -194,6 +201,8 @@ function report.done(plan, options)
 		local words, style
 		if starts[delta.zone] then
 			words, style = stops[delta.zone] and "restarted" or "started", "green"
+		elseif delta.state == "same" and serves[delta.zone] then
+			words, style = "runs as written, its devices are served again", "green"
 		elseif delta.state == "same" then
 			words, style = "runs as written", "dim"
 		else

@@ -7,6 +7,7 @@ local frozen = require "hvsh.frozen"
 local zone = {}
 
 local spec_of = setmetatable({}, { __mode = "k" })
+local fields_of = setmetatable({}, { __mode = "k" })
 
 -- Loaded at the first use: most of it is not needed to define a zone.
 local function operate() return require "hvsh.operate" end
@@ -81,9 +82,20 @@ end
 function methods:attach(definition)
 	local s = current(self, "attach")
 	if define.active then return define.intend() end
+	if definition == nil then error('attach takes a device: zone:attach(blk "data" {image = "data.img"})', 2) end
 	local handle, message, code = core.device_attach(s.id, require("hvsh.dsl").devices_spec { definition })
 	if not handle then return nil, message, code end
 	return require("hvsh.device").object(handle)
+end
+
+-- The device tree it would be started with, as an object of fdt.
+function methods:tree()
+	return require("hvsh.zone_tree").tree(current(self, "tree"), operate().specs())
+end
+
+-- The plan of the devices it is given: what fdt.passthrough gives.
+function methods:passthrough()
+	return require("hvsh.zone_tree").passthrough(spec(self, "passthrough"))
 end
 
 local function describe(self)
@@ -108,8 +120,14 @@ function zone.new(s)
 	local handle = frozen.object {
 		name = "hvsh.zone", fields = fields, strict = true, tostring = describe,
 	}
-	spec_of[handle] = s
+	spec_of[handle], fields_of[handle] = s, fields
 	return handle
+end
+
+-- The handle's zone is defined anew, under the same name.
+function zone.redefine(handle, s)
+	local fields = fields_of[handle]
+	spec_of[handle], fields.id, fields.spec = s, s.id, s
 end
 
 -- The spec behind a handle; nil for anything else.

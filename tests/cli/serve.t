@@ -105,7 +105,7 @@ out_has "detached	detached	false"
 out_has "linux1/root is gone: it was detached, or its zone has stopped"
 out_has "again	nil	ENODEV"
 out_has "attached	blk linux1/data: idle	true" "another one takes its window"
-out_has "full	nil	ENOSPC: linux1/more: no planned window is free" "a window must have been planned"
+out_has "full	nil	ENOSPC: linux1/more (script.lua:30: devices.more): no planned window is free" "a window must have been planned"
 out_has "name	nil	EEXIST"
 
 cat >spare.lua <<'LUA'

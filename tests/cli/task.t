@@ -86,10 +86,10 @@ is 4 "os.exit in a handler of a task"
 run hvsh leave.lua close
 is 3 "os.exit that closes the state"
 
-# ---- Ctrl-C. The script says when; timeout passes the signal on, and ends what does not stop.
+# ---- Ctrl-C. The script says when; what does not stop is ended.
 begin() {
 	mkfifo ready
-	timeout --foreground -s KILL 60 "$HVSH" "$@" >ready 2>.err &
+	bounded 60 "$HVSH" "$@" >ready 2>.err &
 	pid=$!
 	exec 3<ready
 	rm ready

@@ -99,7 +99,8 @@ static int lock_dir(struct hv_sim *sim, struct hv_err *err)
 			return hv_err_set(
 				err, EBUSY,
 				"the simulated machine in %s is in use by another process "
-				"(pid %d); end that first, or use another folder",
+				"(pid %d); if that serves zones, hvsh apply hands it those of a "
+				"script; otherwise end it, or use another folder",
 				sim->dir, pid);
 		}
 		nanosleep(&pause, NULL);

@@ -53,19 +53,16 @@ function common.simulated()
 	return core.options().sim
 end
 
--- One line that says what machine this is about; a simulated one must not be mistaken.
-function common.banner(color)
-	local info, message = core.info()
-	if not info then
-		local sim = core.options().sim
-		return { (sim and term.paint(color, "yellow", "SIMULATED hypervisor") or "hypervisor")
-			.. " (" .. term.clean((message:gsub("^E%u+: ", ""))) .. ")" }
-	end
-	local what = ("%s%s"):format(info.arch, info.layout and ", layout " .. info.layout or "")
-	if info.backend == "sim" then
-		return { term.paint(color, "yellow", "SIMULATED hypervisor") .. " (" .. what .. ")" }
-	end
-	return {}
+-- Who looks after this machine's zones: hvsh.remote.machine; nil and the exit code after saying what is wrong.
+function common.machine()
+	local machine, message = require("hvsh.remote").machine()
+	if not machine then return nil, common.fail(message) end
+	return machine
+end
+
+-- One line that says what machine this is about.
+function common.banner(machine, color)
+	return require("hvsh.remote").banner(machine, color)
 end
 
 -- " (simulated)" behind what was done.
@@ -81,8 +78,8 @@ function common.findings(findings, request, file)
 end
 
 -- Takes the steps of a plan and says of each zone what became of it. Returns the exit code.
-function common.carry_out(plan, request, options)
-	local ok, message, code = operate.carry_out(plan, options)
+function common.carry_out(machine, plan, request, options)
+	local ok, message, code = machine.carry_out(plan, options)
 	if ok or options.keep and code == "EEXIST" then
 		common.print(report.done(plan, { color = request.color, mark = common.mark(request.color) }))
 	end

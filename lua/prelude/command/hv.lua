@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: GPL-2.0-or-later
 -- hv: what hypervisor this machine has.
 local common = require "hvsh.command.common"
-local core = require "hvsh.core"
 local term = require "hvsh.term"
 
 local command = {}
@@ -11,7 +10,9 @@ local limit_words = { { "zones", "zones" }, { "cpus", "CPUs" }, { "regions", "me
 	{ "pci_devices", "PCI devices" }, { "ivc", "IVC channels per zone" } }
 
 function command.hv(request)
-	local info, message = core.info()
+	local machine, failed = common.machine()
+	if not machine then return failed end
+	local info, message = machine.info()
 	if not info then return common.fail(message) end
 	if request.options.json then return common.json(info) end
 	local limits = {}

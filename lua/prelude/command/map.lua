@@ -2,7 +2,6 @@
 -- map: the machine's memory as a picture.
 local common = require "hvsh.command.common"
 local core = require "hvsh.core"
-local operate = require "hvsh.operate"
 local output = require "hvsh.output"
 local report = require "hvsh.report"
 local term = require "hvsh.term"
@@ -13,29 +12,29 @@ function command.map(request)
 	local specs = {}
 	local same = request.options.svg and output.destroys(request.options.svg, request.args)
 	if same then return common.fail(same) end
+	local machine, failed = common.machine()
+	if not machine then return failed end
 	if request.args[1] then
 		specs = common.read_request(request)
 		if not specs then return 1 end
 	end
-	local map, message = core.memmap(specs)
-	if not map then return common.fail(message) end
-	local text
+	local text, message
 	if request.options.svg then
-		text, message = map:svg()
+		text, message = machine.map(specs, { svg = true })
 		if not text then return common.fail(message) end
 		local ok, why = output.write(request.options.svg, text)
 		if not ok then return common.fail(why) end
 		io.stderr:write("hvsh: wrote ", term.clean(request.options.svg), "\n")
 	else
-		text, message = map:draw { width = core.columns(), color = request.color, unicode = term.unicode() }
+		text, message = machine.map(specs, { width = core.columns(), color = request.color, unicode = term.unicode() })
 		if not text then return common.fail(message) end
-		common.print(common.banner(request.color))
+		common.print(common.banner(machine, request.color))
 		io.stdout:write(text)
 	end
 	if #specs == 0 then return 0 end
 	-- The picture is drawn of wrong zones, too: it is where one sees what is wrong.
 	local findings
-	findings, message = operate.check(specs)
+	findings, message = machine.check(specs)
 	if not findings then return common.fail(message) end
 	if findings.errors == 0 then return 0 end
 	return common.fail(("%s: %s (hvsh check says more)"):format(request.args[1], report.summary(findings)))

@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: GPL-2.0-or-later
 -- check, plan and apply: what a script defines against what runs.
 local common = require "hvsh.command.common"
-local operate = require "hvsh.operate"
 local report = require "hvsh.report"
 local term = require "hvsh.term"
 
@@ -24,13 +23,15 @@ local function verdict(request, specs, findings)
 end
 
 function script.check(request)
+	local machine, failed = common.machine()
+	if not machine then return failed end
 	local specs = common.read_request(request)
 	if not specs then return 1 end
-	local findings, message = operate.check(specs)
+	local findings, message = machine.check(specs)
 	if not findings then return common.fail(message) end
 	local code = findings.errors > 0 and 1 or 0
 	if request.options.json then
-		local failed = common.json {
+		failed = common.json {
 			script = request.args[1], zones = #specs, errors = findings.errors, warnings = findings.warnings,
 			findings = findings_data(findings),
 		}
@@ -41,12 +42,14 @@ function script.check(request)
 	return code
 end
 
--- A plan for the script; nil and the exit code after saying what is wrong.
+-- A plan for the script, and who made it; nil and the exit code after saying what is wrong.
 local function planned(request)
+	local machine, failed = common.machine()
+	if not machine then return nil, failed end
 	local specs = common.read_request(request)
 	if not specs then return nil, 1 end
-	local plan, message, _, findings = operate.plan(specs, { restart = request.options.restart })
-	if plan then return plan end
+	local plan, message, _, findings = machine.plan(specs, { restart = request.options.restart })
+	if plan then return plan, machine end
 	if not findings then return nil, common.fail(message) end
 	if request.options.json then
 		common.json { script = request.args[1], errors = findings.errors, findings = findings_data(findings) }
@@ -69,8 +72,8 @@ local function plan_data(request, plan)
 end
 
 function script.plan(request)
-	local plan, failed = planned(request)
-	if not plan then return failed end
+	local plan, machine = planned(request)
+	if not plan then return machine end
 	local code = #plan.steps > 0 and 2 or 0
 	for _, delta in ipairs(plan.deltas) do
 		if delta.state ~= "same" then code = 2 end
@@ -79,16 +82,16 @@ function script.plan(request)
 		return common.json(plan_data(request, plan)) == 0 and code or 1
 	end
 	common.findings(plan.findings, request)
-	common.print(common.banner(request.color))
+	common.print(common.banner(machine, request.color))
 	common.print(report.plan(plan, { color = request.color, restart = request.options.restart }))
 	return code
 end
 
 function script.apply(request)
-	local plan, failed = planned(request)
-	if not plan then return failed end
+	local plan, machine = planned(request)
+	if not plan then return machine end
 	common.findings(plan.findings, request)
-	return common.carry_out(plan, request, {
+	return common.carry_out(machine, plan, request, {
 		keep = true, hint = "hvsh apply --restart takes it down and starts it as written",
 	})
 end

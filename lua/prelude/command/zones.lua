@@ -2,6 +2,7 @@
 -- list, start, stop and restart.
 local common = require "hvsh.command.common"
 local control = require "hvsh.control"
+local core = require "hvsh.core"
 local operate = require "hvsh.operate"
 local report = require "hvsh.report"
 local term = require "hvsh.term"
@@ -32,7 +33,7 @@ function zones.list(request)
 		}
 	end
 	common.print(served and common.simulated() and { term.paint(request.color, "yellow", "SIMULATED hypervisor") }
-		or served and {} or common.banner(request.color))
+		or served and {} or common.banner({ info = core.info }, request.color))
 	common.print(report.zones(rows, { color = request.color }))
 	if served and #served.devices > 0 then
 		common.print { "" }
@@ -75,11 +76,13 @@ local function start(request, options)
 		local code = ask_service(request, options.restart and "restart" or "start", names)
 		if code then return code end
 	end
+	local machine, failed = common.machine()
+	if not machine then return failed end
 	local specs = common.read(script or DEFAULT_SCRIPT, {})
 	if not specs then return 1 end
 	local unknown = operate.unknown(names)
 	if unknown then return common.fail(("%s: %s"):format(script or DEFAULT_SCRIPT, unknown)) end
-	local plan, message, _, findings = operate.plan(specs, {
+	local plan, message, _, findings = machine.plan(specs, {
 		names = #names > 0 and names or nil, restart = options.restart, force = options.restart,
 	})
 	if not plan then
@@ -88,7 +91,7 @@ local function start(request, options)
 		return common.fail(("%s: %s: nothing was started"):format(script or DEFAULT_SCRIPT, report.summary(findings)))
 	end
 	common.findings(plan.findings, request, io.stderr)
-	return common.carry_out(plan, request, options)
+	return common.carry_out(machine, plan, request, options)
 end
 
 function zones.start(request)
@@ -102,7 +105,19 @@ end
 function zones.stop(request)
 	local script, names = split(request.args)
 	local all = #names == 0
-	if script or all then
+	if all and not script then
+		local served, message, _, alone = control.ask { request = "list" }
+		if not served and not alone then return common.fail(message) end
+		for i = served and #served.zones or 0, 1, -1 do
+			local row = served.zones[i]
+			if row.defined and row.state ~= "defined" then names[#names + 1] = row.name end
+		end
+		if served and #names == 0 then
+			common.print { "no zone of the service runs" }
+			return 0
+		end
+	end
+	if #names == 0 or script then
 		local specs = common.read(script or DEFAULT_SCRIPT, {})
 		if not specs then return 1 end
 		for i = all and #specs or 0, 1, -1 do names[#names + 1] = specs[i].name end

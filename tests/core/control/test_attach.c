@@ -103,6 +103,9 @@ struct terminal {
 
 static void start(struct terminal *t, const char *how, int in, int out)
 {
+	const char *emulator = getenv("HVSH_EMULATOR");
+	char self[4096] = "";
+
 	memset(t, 0, sizeof(*t));
 	assert_int_equal(openpty(&t->master, &t->slave, NULL, NULL, NULL), 0);
 	fcntl(t->master, F_SETFD, FD_CLOEXEC);
@@ -116,7 +119,11 @@ static void start(struct terminal *t, const char *how, int in, int out)
 	dup2(in >= 0 ? in : t->slave, 0);
 	dup2(out >= 0 ? out : t->slave, 1);
 	dup2(t->slave, 2);
-	execl("/proc/self/exe", "attach", how, service.path, (char *)NULL);
+	/* Under user emulation the kernel does not know what this program is. */
+	if (emulator && readlink("/proc/self/exe", self, sizeof(self) - 1) > 0)
+		execlp(emulator, emulator, self, how, service.path, (char *)NULL);
+	else
+		execl("/proc/self/exe", "attach", how, service.path, (char *)NULL);
 	_exit(9);
 }
 

@@ -455,9 +455,10 @@ static void test_clear_irq(void **state)
 	struct hv_hyp *hyp = machine();
 
 	(void)state;
+	hyp->arch = HV_ARCH_ARM64;
 	want(hv_hyp_clear_irq(hyp, 1, 33, &err), 0, &err);
 	assert_int_equal(fake.calls[11], 0);
-	/* As if this were one: the old module knows the call by another name. */
+	/* There the old module knows the call by another name. */
 	hyp->arch = HV_ARCH_LOONGARCH64;
 	want_error(hv_hyp_clear_irq(hyp, 1, 33, &err), ENOTTY, &err,
 		   "clearing interrupt 33 of zone 1");

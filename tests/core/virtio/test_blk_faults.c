@@ -66,6 +66,7 @@ static ssize_t move(enum what what, int fd, const struct iovec *iov, int n, off_
 	size_t most = atomic_load(&fault.shorten);
 	struct iovec part[64];
 	int code = atomic_load(&fault.fail[what]);
+	long call;
 
 	atomic_fetch_add(&fault.calls[what], 1);
 	if (flags & RWF_DSYNC)
@@ -90,7 +91,12 @@ static ssize_t move(enum what what, int fd, const struct iovec *iov, int n, off_
 		n = (int)hv_iov_slice(iov, (unsigned int)(n < 64 ? n : 64), 0, most, part);
 		iov = part;
 	}
-	return syscall(what == DATA_READ ? SYS_preadv2 : SYS_pwritev2, fd, iov, n, off, 0, flags);
+	/* User emulation knows only the older calls. */
+	if (flags)
+		call = what == DATA_READ ? SYS_preadv2 : SYS_pwritev2;
+	else
+		call = what == DATA_READ ? SYS_preadv : SYS_pwritev;
+	return syscall(call, fd, iov, n, off, 0, flags);
 }
 
 ssize_t preadv2(int fd, const struct iovec *iov, int n, off_t off, int flags)

@@ -518,7 +518,7 @@ static void test_bad_start(void **state)
 
 static void test_iov(void **state)
 {
-	char a[3] = "abc", b[1] = "d", c[5] = "efghi", text[16];
+	char a[] = "abc", b[] = "d", c[] = "efghi", text[16];
 	struct iovec iov[] = { { a, 3 }, { b, 1 }, { NULL, 0 }, { c, 5 } }, part[4];
 
 	(void)state;
