@@ -315,7 +315,7 @@ static int resolve(lua_State *L)
 
 	lua_settop(L, 1);
 	s = hv_bind_set_new(L, 1, &err);
-	if (!s || hv_bind_set_run_check(L, s, HV_NEED_NONE, &machine, &err) < 0)
+	if (!s || hv_bind_set_run_check(L, s, HV_NEED_MAYBE, &machine, &err) < 0)
 		return hv_bind_fail(L, &err);
 	if (s->findings.n_errors > 0) {
 		hv_bind_refuse(&s->findings, &err);

@@ -23,6 +23,9 @@ cp tests/bench/zones16.lua "$work/examples/zones16.lua"
 set -- $("$work/median_exec" 31 "$hvsh" --sim plan "$work/examples/zones16.lua" -- "$hvsh" -e '')
 line "check + plan of 16 zones, the process's start included" "$(echo "$1" | awk '{ printf "%.1f ms", $1 / 1000 }')" "<= 20 ms"
 
+set -- $(tests/bench/trees.sh "$hvsh")
+line "device trees: plan of every node, time per tree ($1 trees, longest $4 ms)" "$3 ms" "<= 500 ms"
+
 set -- $("$work/load")
 line "load 256 MiB: plain read() / hvsh  ($1 / $2 ms)" "$(ratio "$1" "$2")" ">= 0.9"
 line "heap needed while loading 256 MiB" "$3 KiB" "no copy of the image"

