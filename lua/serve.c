@@ -147,8 +147,10 @@ int hv_serve_run(lua_State *L, int code)
 			return HV_EXIT_FAILED;
 		}
 	}
-	if (!hv_interrupted())
+	if (!hv_interrupted()) {
+		fprintf(stderr, "hvsh: nothing is left to serve\n");
 		return code;
+	}
 	/* It was asked to end, and does: nothing has failed. */
 	hv_interrupt_clear();
 	hv_serve_farewell(s);

@@ -191,6 +191,8 @@ run hvsh --sim=m2 stop linux1 linux2
 is 0
 until_has "SIMULATED hypervisor (" hvsh --sim=m2 list
 out_lacks "linux1" "it ends with the last zone"
+until_has "nothing is left to serve" cat m2/service.log
+out_has "nothing is left to serve" "and says so in its log"
 run hvsh -d --sim=m2 missing.lua
 is 1 "a failure before that is the command's"
 err_has "none.ext4"

@@ -213,4 +213,10 @@ out_has "linux1/root" "and the service goes on"
 sim stop
 is 0 "until its zones have stopped"
 out_has "linux1 (1): stopped"
+for _ in $(seq 300); do [ -S "$work/m/control" ] || break; sleep 0.1; done
+if [ ! -e /etc/hvsh/boot_zones.lua ]; then
+	sim restart linux1
+	is 1 "then nobody knows a zone by its name"
+	err_has "no service runs that knows zones"
+fi
 finish

@@ -11,6 +11,19 @@ local DEFAULT_SCRIPT = "/etc/hvsh/boot_zones.lua"
 
 local zones = {}
 
+-- The definitions of a script, or of the one every service starts with. To be called when no service knew the names.
+local function read(script)
+	if script then return common.read(script, {}) end
+	local there, _, code = io.open(DEFAULT_SCRIPT)
+	if there then
+		there:close()
+	elseif code == 2 then
+		common.fail(("no service runs that knows zones, and %s is not there: name a script"):format(DEFAULT_SCRIPT))
+		return nil
+	end
+	return common.read(DEFAULT_SCRIPT, {})
+end
+
 function zones.list(request)
 	local array = require("hvsh.json").array
 	local served, message, _, alone = control.ask { request = "list" }
@@ -78,7 +91,7 @@ local function start(request, options)
 	end
 	local machine, failed = common.machine()
 	if not machine then return failed end
-	local specs = common.read(script or DEFAULT_SCRIPT, {})
+	local specs = read(script)
 	if not specs then return 1 end
 	local unknown = operate.unknown(names)
 	if unknown then return common.fail(("%s: %s"):format(script or DEFAULT_SCRIPT, unknown)) end
@@ -118,7 +131,7 @@ function zones.stop(request)
 		end
 	end
 	if #names == 0 or script then
-		local specs = common.read(script or DEFAULT_SCRIPT, {})
+		local specs = read(script)
 		if not specs then return 1 end
 		for i = all and #specs or 0, 1, -1 do names[#names + 1] = specs[i].name end
 	end
