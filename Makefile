@@ -19,6 +19,7 @@ arch_arm64 := arm64
 arch_aarch64 := arm64
 arch_riscv := riscv64
 arch_riscv64 := riscv64
+arch_loong64 := loongarch64
 arch_loongarch := loongarch64
 arch_loongarch64 := loongarch64
 arch_x86_64 := x86_64
@@ -28,13 +29,15 @@ ifeq ($(TARGET),)
 $(error ARCH=$(ARCH) is none of arm64, riscv64 (riscv), loongarch64 (loongarch), x86_64)
 endif
 NATIVE := $(arch_$(MACHINE))
+triplet_arm64 := aarch64-linux-gnu
+triplet_riscv64 := riscv64-linux-gnu
+triplet_loongarch64 := loongarch64-linux-gnu
+triplet_x86_64 := x86_64-linux-gnu
+TRIPLET := $(triplet_$(TARGET))
+# For another machine: the compiler that scripts/sysroot.sh puts beside the libraries, or an installed one.
 ifneq ($(TARGET),$(NATIVE))
 ifeq ($(CROSS_COMPILE),)
-cross_arm64 := aarch64-linux-gnu-
-cross_riscv64 := riscv64-linux-gnu-
-cross_loongarch64 := loongarch64-linux-gnu-
-cross_x86_64 := x86_64-linux-gnu-
-CROSS_COMPILE := $(cross_$(TARGET))
+CROSS_COMPILE := $(addsuffix /,$(realpath $(ROOT)/compiler/usr/bin))$(TRIPLET)-
 endif
 endif
 
@@ -65,11 +68,6 @@ CC := $(CROSS_COMPILE)gcc
 endif
 AR := $(CROSS_COMPILE)ar
 PKG_CONFIG ?= pkg-config
-pkg_arm64 := aarch64-linux-gnu
-pkg_riscv64 := riscv64-linux-gnu
-pkg_loongarch64 := loongarch64-linux-gnu
-pkg_x86_64 := x86_64-linux-gnu
-TRIPLET := $(pkg_$(TARGET))
 # A cross compiler looks into its own libc first, where that is installed: the sysroot's comes before it.
 SYSROOT := $(if $(ROOT),--sysroot=$(ROOT) -B$(ROOT)/usr/lib/$(TRIPLET)/ \
 	-isystem $(ROOT)/usr/include/$(TRIPLET) -isystem $(ROOT)/usr/include)
@@ -95,7 +93,7 @@ endif
 
 CORE_SRC := $(sort $(shell find core -name '*.c'))
 LUA_SRC := $(sort $(wildcard lua/*.c))
-EMBED := $(sort $(shell find lua/prelude modules -name '*.lua'))
+EMBED := $(sort $(filter-out lua/meta/fields.lua,$(shell find lua/prelude lua/meta modules -name '*.lua')))
 CORE_OBJ := $(CORE_SRC:%.c=$(O)/%.o)
 LUA_OBJ := $(filter-out $(O)/lua/main.o,$(LUA_SRC:%.c=$(O)/%.o)) $(O)/embed.o
 TEST_SRC := $(sort $(shell find tests/core -name 'test_*.c'))
@@ -108,7 +106,8 @@ ifeq ($(V),0)
 say = @printf '  %-7s %s\n' $(1) $(2);
 endif
 
-all: $(O)/hvsh
+# With KDIR the modules, too, as the old tool has it.
+all: $(O)/hvsh $(if $(KDIR),kmod)
 
 $(O)/hvsh: $(O)/lua/main.o $(LUA_OBJ) $(O)/libhvcore.a
 	$(call say,LINK,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
@@ -136,7 +135,8 @@ $(TEST_BIN): $(O)/%: $(O)/%.o $(TEST_LIB_OBJ) $(O)/libhvcore.a
 	$(call say,LINK,$@)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
 $(O)/tests/core/control/test_attach: $(O)/lua/attach.o $(O)/lua/attach_local.o $(O)/lua/attach_remote.o $(O)/lua/rawtty.o
 $(O)/tests/core/control/test_attach: private LIBS := $(O)/libhvcore.a $(LIBS)
-$(TEST_BIN:%=%.o) $(TEST_LIB_OBJ): CPPFLAGS += -Itests/lib
+# cmocka 2 has new names for what it shares with cmocka 1.
+$(TEST_BIN:%=%.o) $(TEST_LIB_OBJ): private CPPFLAGS += -Itests/lib -Wno-deprecated-declarations
 
 $(O)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(LUA_OBJ) $(O)/libhvcore.a
 	@mkdir -p $(@D)
@@ -166,7 +166,35 @@ fuzz-build:
 		LDFLAGS='-fsanitize=address,undefined' fuzz-bin
 fuzz-bin: $(FUZZ_BIN)
 
-# SECONDS=600 per target
+# What takes too long for each change.
+long-test:
+	@scripts/setup.sh build long
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@scripts/test.sh $(O) $(or $(T),tests/long)
+
+soak:
+	@scripts/setup.sh build test
+	@$(MAKE) --no-print-directory -j$$(nproc) $(O)/tests/core/guest/test_guest
+	@scripts/soak.sh $(O)
+
+kmod:
+	+@scripts/kmod.sh $(TARGET) '$(CROSS_COMPILE)' $(KDIR)
+
+kmod-test:
+	@scripts/setup.sh build kmod
+	@$(MAKE) --no-print-directory -j$$(nproc) $(O)/libhvcore.a
+	@env -u MAKEFLAGS -u MFLAGS scripts/test.sh $(O) $(or $(T),tests/kmod)
+
+cross:
+	@scripts/setup.sh build cross
+	@scripts/qemu-user-test.sh $(TARGET) $(T)
+
+system-test:
+	@exec scripts/system/run.sh test $(T)
+
+demo-qemu:
+	@exec scripts/system/run.sh demo
+
 FUZZ_SECONDS ?= 300
 fuzz:
 	@scripts/setup.sh build test
@@ -183,6 +211,7 @@ install: all
 	ln -sf hvsh $(DESTDIR)$(PREFIX)/bin/hvisor
 	install -d $(DESTDIR)$(PREFIX)/share/hvsh/examples
 	cp -R examples/. $(DESTDIR)$(PREFIX)/share/hvsh/examples/
+	@$(MAKE) --no-print-directory -C kmod dkms DESTDIR='$(DESTDIR)'
 	install -Dm644 README.md $(DESTDIR)$(PREFIX)/share/doc/hvsh/README.md
 	install -m644 docs/*.md $(DESTDIR)$(PREFIX)/share/doc/hvsh/
 
@@ -190,24 +219,37 @@ clean:
 	rm -rf build
 
 help:
-	@sed -n 's/^## //p' Makefile
+	@sed -n 's/^## \{0,1\}//p' Makefile
 
 ## make               build hvsh for this machine (build/native/hvsh)
 ## make demo          two zones on the simulated hypervisor; installs what it needs
-## make test [T=path] all tests, or those under a path; installs what it needs
-## make fuzz          the fuzzers, FUZZ_SECONDS=300 each
-## make bench         ratios, each beside its goal
-## make install       DESTDIR= PREFIX=/usr
+## make test          all tests on this machine; installs what it needs
+## make install       DESTDIR= PREFIX=/usr; the kernel modules' sources go to /usr/src, for DKMS
 ## make clean
 ##
+## Kernel modules and other machines (Debian 12 or 13; packages are downloaded, tools installed):
+## make kmod          hvisor.ko and ivc.ko for KDIR=folder (default: the running kernel)
+## make kmod-test     both modules for six kernels of four architectures, sparse, checkpatch
+## make cross ARCH=   hvsh and its C tests for ARCH, run in QEMU's user emulation
+## make system-test   zones on a hypervisor in QEMU, with the kernel module
+## make demo-qemu     the same machine for you to type at
+##
+## make bench         ratios, each beside its goal
+## make fuzz          the fuzzers, FUZZ_SECONDS=300 each
+## make long-test     the device trees of all of Debian's kernels
+## make soak          1000 starts and stops of a zone with devices: nothing may be left behind
+##
+## T=path        a part of the tests: make test T=tests/cli, make cross ARCH=arm64 T=tests/core/loop
 ## ARCH=arm64|riscv64|loongarch64|x86_64   for another machine (riscv and loongarch mean the same)
-## CROSS_COMPILE=prefix-   its compiler      ROOT=folder   its root file system (headers, libraries)
-## KDIR=folder   the kernel to build modules for
+## CROSS_COMPILE=prefix-   its compiler      ROOT=folder   its root file system (scripts/sysroot.sh ARCH makes one)
+## KDIR=folder   the kernel to build modules for; with plain make they are built as well
 ## LOG=error|warn|info|debug   the default log level      VIRTIO_GPU=y|n
-## O=folder   where to build      V=1   show commands
+## O=folder      where to build      V=1   show commands      SAN=1   with sanitizers
+## HVSH_CACHE=folder   keeps what is downloaded (default: build/cache), for several trees and beyond make clean
 
 -include $(CORE_OBJ:.o=.d) $(LUA_OBJ:.o=.d) $(O)/lua/main.d $(TEST_BIN:%=%.d) $(TEST_LIB_OBJ:.o=.d)
 
 FORCE:
-.PHONY: all demo test test-build fuzz fuzz-build fuzz-bin bench install clean help FORCE
+.PHONY: all demo test test-build long-test soak kmod kmod-test cross system-test demo-qemu fuzz fuzz-build fuzz-bin bench \
+	install clean help FORCE
 .SECONDARY:

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # debian.sh [-d] SUITE ARCH FOLDER PACKAGE…
-# debian.sh -l SUITE ARCH PATTERN
+# debian.sh -r SUITE ARCH PACKAGE
 #
 # Downloads packages of any Debian suite and architecture and unpacks them into FOLDER. Nothing is installed, no
 # maintainer script runs, this machine's own packages and lists stay as they are, root is not needed.
@@ -10,7 +10,8 @@
 #   scripts/debian.sh -d bookworm arm64 build/sysroot/arm64 libc6-dev liblua5.4-dev zlib1g-dev
 #
 # -d  with everything the packages depend on (no Recommends), as apt would choose it for an empty system.
-# -l  only prints the names of all packages that match PATTERN (as grep -E has it), one a line, sorted by version.
+# -r  only prints what the package depends on, one name a line: for linux-image-arm64, the newest kernel. It looks into
+#     lists that are not older than a day, as long as the mirror can be reached.
 #
 # FOLDER has lib, bin and sbin as links into usr, and absolute links are made relative, so it serves as a sysroot and
 # as a chroot. What is in it already (FOLDER/.packages says so) is not unpacked again: the same call again does nothing.
@@ -22,32 +23,23 @@
 #
 # Exit: 0 done, 1 failed (one line says why), 2 usage.
 set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
 
-usage() {
-	sed -n '3,4s/^# //p' "$0" >&2
-	exit 2
-}
-
-fail() {
-	echo "debian.sh: $*" >&2
-	exit 1
-}
-
-depends= list=
+depends= relations=
 case ${1:-} in
 -d) depends=1; shift ;;
--l) list=1; shift; [ $# = 3 ] || usage ;;
+-r) relations=1; shift; [ $# = 3 ] || usage ;;
 -*) usage ;;
 esac
-[ "$list" ] || [ $# -ge 4 ] || usage
+[ "$relations" ] || [ $# -ge 4 ] || usage
 suite=$1 arch=$2 folder=$3
 shift 3
 case $suite$arch in *[!a-z0-9.-]*) usage ;; esac
 command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || fail "needs apt-get and dpkg-deb: this is no Debian"
 
-cache=${HVSH_CACHE:-$(dirname "$0")/../build/cache}
-mkdir -p "$cache"
-root=$(cd "$cache" && pwd)/debian/$suite-$arch
+cache_folder
+root=$HVSH_CACHE/debian/$suite-$arch
 mkdir -p "$root/lists/partial" "$root/archives/partial"
 
 # One call at a time per suite and architecture: apt's own lock would fail instead of waiting.
@@ -86,13 +78,13 @@ apt() {
 		-o APT::Update::Post-Invoke= -o Debug::NoLocking=true "$@" 9>&-
 }
 
+have_lists() { grep -q . "$root"/lists/*_binary-"$arch"_Packages* 2>/dev/null; }
+
 update() {
 	echo "debian.sh: fetching the package lists of $suite for $arch" >&2
 	apt apt-get update 2>"$root/log" || { cat "$root/log" >&2; fail "cannot fetch the package lists of $suite for $arch"; }
-	grep -q . "$root"/lists/*_binary-"$arch"_Packages* 2>/dev/null || {
-		cat "$root/log" >&2
-		fail "$suite has no architecture $arch"
-	}
+	have_lists || { cat "$root/log" >&2; fail "$suite has no architecture $arch"; }
+	touch "$root/fetched"
 }
 
 # name version architecture, one package a line
@@ -121,9 +113,13 @@ attempt() {
 }
 
 fresh=
-ls "$root"/lists/*_binary-"$arch"_Packages* >/dev/null 2>&1 || { update; fresh=1; }
-if [ "$list" ]; then
-	apt apt-cache pkgnames | grep -E -e "$folder" | sort -V
+have_lists || { update; fresh=1; }
+if [ "$relations" ]; then
+	# Without the mirror, old lists are better than none.
+	[ -n "$(find "$root/fetched" -mmin -1440 2>/dev/null)" ] || (update) || true
+	names=$(apt apt-cache depends --important "$folder" 2>"$root/log" | sed -n 's/^[ |]*\(Pre\)\{0,1\}Depends: //p')
+	[ -n "$names" ] || { cat "$root/log" >&2; fail "$suite ($arch) has no package $folder that depends on anything"; }
+	echo "$names"
 	exit 0
 fi
 mkdir -p "$folder"

@@ -4,91 +4,68 @@
 # kernels.sh -p NAME     prepares one and prints, as shell assignments, what building against it takes:
 #                        release, KDIR, ARCH, CROSS_COMPILE, TOOLS (a folder for the front of PATH)
 #
+#   scripts/kernels.sh arm64-6.12
+#
 # Headers, compiler and the kernel's own build programs all come from the suite that has the kernel, unpacked by
 # debian.sh, and run with that suite's C library: nothing of it is installed. Needed here: make, patchelf.
-# HVSH_CACHE keeps it all (default: build/cache); MAKEFLAGS goes through (W=1, C=2, V=1, -j2).
+# HVSH_CACHE keeps it all (default: build/cache); MAKEFLAGS goes through (W=1, C=2, V=1, -j2). Each kernel is the newest
+# of its suite; the headers of those before stay in HVSH_CACHE/kernels.
 set -eu
 
-#       name          suite    arch     ARCH       triplet
+# name, architecture and suite
 kernels="
-	arm64-6.1     bookworm arm64    arm64      aarch64-linux-gnu
-	arm64-6.12    trixie   arm64    arm64      aarch64-linux-gnu
-	riscv64-6.12  trixie   riscv64  riscv      riscv64-linux-gnu
-	amd64-6.1     bookworm amd64    x86_64     x86_64-linux-gnu
-	amd64-6.12    trixie   amd64    x86_64     x86_64-linux-gnu
-	loong64       forky    loong64  loongarch  loongarch64-linux-gnu
+	arm64-6.1     arm64    bookworm
+	arm64-6.12    arm64    trixie
+	riscv64-6.12  riscv64  trixie
+	amd64-6.1     amd64    bookworm
+	amd64-6.12    amd64    trixie
+	loong64       loong64  forky
 "
 
-fail() {
-	echo "kernels.sh: $*" >&2
-	exit 1
-}
-
 here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
 top=$(dirname "$here")
-mkdir -p "${HVSH_CACHE:-$top/build/cache}"
-HVSH_CACHE=$(cd "${HVSH_CACHE:-$top/build/cache}" && pwd)
-export HVSH_CACHE
+cache_folder
 host=$(dpkg --print-architecture)
 
 for program in make patchelf; do
 	command -v $program >/dev/null || fail "$program is missing: apt-get install $program"
 done
 
-# Sets suite, arch, ARCH and triplet.
-choose() {
-	line=$(echo "$kernels" | awk -v name="$1" '$1 == name')
-	[ -n "$line" ] || fail "no kernel $1; there are:$(echo "$kernels" | awk '{ printf " %s", $1 }')"
-	read -r _ suite arch ARCH triplet <<-END
-		$line
-	END
-}
-
-# The programs of another suite cannot use this machine's C library: they get theirs by absolute path.
-use_own_libc() {
-	interpreter=$(find "$1/usr/lib64" "$1/usr/lib" -maxdepth 2 -name 'ld-linux*.so.*' | head -n 1)
-	libraries=$(dirname "$(find "$1/usr/lib" -maxdepth 2 -name libc.so.6 | head -n 1)")
-	[ -n "$interpreter" ] || fail "$1 has no dynamic loader"
-	find "$1/usr/bin" "$1/usr/libexec" "$1/usr/lib/gcc" "$1"/usr/lib/gcc-cross "$1"/usr/lib/linux-kbuild* \
-		"$1"/usr/*-linux-gnu*/bin -type f -perm /111 2>/dev/null | while read -r file; do
-		old=$(patchelf --print-interpreter "$file" 2>/dev/null) || continue
-		[ "$old" != "$interpreter" ] || continue
-		patchelf --set-interpreter "$interpreter" --force-rpath --set-rpath "$libraries" "$file" ||
-			fail "cannot adapt $file"
-	done
-}
-
 # Sets root, release, KDIR, TOOLS and CROSS_COMPILE.
 prepare() {
-	choose "$1"
-	root=$HVSH_CACHE/kernels/$1
+	line=$(echo "$kernels" | awk -v name="$1" '$1 == name')
+	[ -n "$line" ] || fail "no kernel $1; there are:$(echo "$kernels" | awk '{ printf " %s", $1 }')"
+	set -- $line
+	architecture $2
+	suite=$3 ARCH=$kernel
+	package=$("$here/debian.sh" -r $suite $debian linux-headers-$debian | grep "^linux-headers-.*-$debian\$" || true)
+	[ -n "$package" ] || fail "$suite has no kernel headers for $debian"
+	release=${package#linux-headers-}
+	root=$HVSH_CACHE/kernels/$release
+	KDIR=$root/usr/src/$package
 	TOOLS=$root/usr/bin
-	mkdir -p "$root"
+	CROSS_COMPILE=$triplet-
+	[ "$host" != "$debian" ] || CROSS_COMPILE=
+	mkdir -p "$HVSH_CACHE/kernels"
 	exec 8>"$root.lock"
 	flock 8
-	if [ ! -e "$root/.ready" ]; then
-		package=$("$here/debian.sh" -l $suite $arch "^linux-headers-[0-9.]+[0-9+a-z-]*-$arch\$" |
-			grep -v -e -rt- -e -cloud- | tail -n 1)
-		[ -n "$package" ] || fail "$suite has no kernel headers for $arch"
-		release=${package#linux-headers-}
-		"$here/debian.sh" $suite $arch "$root" "$package" "${package%-"$arch"}-common"
-		KDIR=$root/usr/src/$package
+	# What was prepared names itself by absolute path: it is of no use in a copy.
+	if [ "$(cat "$root/.ready" 2>/dev/null)" != "$root" ]; then
+		rm -rf "$root"
+		"$here/debian.sh" $suite $debian "$root" "$package" "${package%-"$debian"}-common"
 		kbuild=$(basename "$(dirname "$(readlink "$KDIR/scripts")")")
 		gcc=$(sed -n 's/.*CROSS_COMPILE)\(gcc-[0-9]*\).*/\1/p' "$KDIR/.kernelvariables")
-		[ "$host" = "$arch" ] || gcc=$gcc-$(echo $triplet | tr _ -)
+		[ "$host" = "$debian" ] || gcc=$gcc-$(echo $triplet | tr _ -)
 		"$here/debian.sh" -d $suite "$host" "$root" "$kbuild" "$gcc"
-		use_own_libc "$root"
+		own_libc "$root"
 		# The headers name each other by absolute path.
 		sed -i "s,/usr/src/,$root/usr/src/,g" "$KDIR/Makefile"
 		# With it, the build wants to add type information, which takes pahole.
 		rm -f "$KDIR/vmlinux"
-		echo "$release" >"$root/.ready"
+		echo "$root" >"$root/.ready"
 	fi
 	exec 8>&-
-	release=$(cat "$root/.ready")
-	KDIR=$root/usr/src/linux-headers-$release
-	CROSS_COMPILE=$triplet-
-	[ "$host" != "$arch" ] || CROSS_COMPILE=
 }
 
 build() {
@@ -114,7 +91,7 @@ case ${1:-} in
 		eval "echo \"$variable='\$$variable'\""
 	done
 	exit ;;
--*) sed -n '3,5s/^# //p' "$0" >&2; exit 2 ;;
+-*) usage ;;
 esac
 [ $# -gt 0 ] || set -- $(echo "$kernels" | awk '{ print $1 }')
 for name; do

@@ -1,14 +1,21 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Finds which Debian packages are missing for the purposes named as arguments (build,
-# demo, test, bench, system) and installs them: as root, or with sudo when that needs no password
-# or somebody is there to type it. Otherwise prints the one line to run.
+# setup.sh PURPOSE…: finds which Debian packages are missing for the purposes (build, demo, test, bench, kmod, cross,
+# system, long) and installs them: as root, or with sudo when that needs no password or somebody is there to type it.
+# Otherwise prints the one line to run.
+#
+#   scripts/setup.sh build test
 set -eu
 
 build="gcc make pkg-config libc6-dev liblua5.4-dev libfdt-dev libreadline-dev zlib1g-dev libjansson-dev liburing-dev linux-libc-dev"
 demo="device-tree-compiler"
 test="device-tree-compiler libcmocka-dev perl clang tmux lua-check gzip util-linux xz-utils iproute2"
-system="qemu-system-arm gcc-aarch64-linux-gnu device-tree-compiler cpio e2fsprogs xz-utils binutils perl patchelf debian-archive-keyring"
+# What debian.sh and the other scripts take that get more of Debian than is installed.
+packages="debian-archive-keyring tar xz-utils util-linux findutils patchelf perl"
+kmod="$packages sparse binutils"
+cross="$packages device-tree-compiler"
+system="$packages qemu-system-arm gcc-aarch64-linux-gnu device-tree-compiler cpio e2fsprogs binutils"
+long="$packages device-tree-compiler"
 bench="lua5.4 device-tree-compiler fio libcmocka-dev"
 
 want=
@@ -18,7 +25,10 @@ for purpose in "$@"; do
 	demo) want="$want $demo" ;;
 	test) want="$want $test" ;;
 	bench) want="$want $bench" ;;
+	kmod) want="$want $kmod" ;;
+	cross) want="$want $cross" ;;
 	system) want="$want $system" ;;
+	long) want="$want $long" ;;
 	*) echo "setup.sh: unknown purpose $purpose" >&2; exit 2 ;;
 	esac
 done

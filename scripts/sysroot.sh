@@ -2,29 +2,32 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # sysroot.sh ARCH [FOLDER]
 #
-# Prepares the root file system that hvsh and its tests are cross-built against, from Debian's own packages, and says
-# how to use it. ARCH: arm64, riscv64, amd64 (x86_64), loong64 (loongarch64). FOLDER: build/sysroot/ARCH unless given.
+# Prepares what hvsh and its tests are cross-built with, from Debian's own packages, and says how to use it: a root file
+# system with the libraries, and in its folder compiler/ a compiler, which make finds there. ARCH: arm64, riscv64,
+# loong64 (loongarch64), amd64 (x86_64). FOLDER: build/sysroot/ARCH unless given; it cannot be moved afterwards.
 #
 #   scripts/sysroot.sh arm64 && make ARCH=arm64 ROOT=build/sysroot/arm64
 #
 # HVSH_SUITE names another suite than the default: trixie; forky for loong64, which trixie does not have. A program
 # built against it needs that suite's libc or a newer one. Nothing is installed; the same call again does nothing.
+# Needed here: patchelf. HVSH_CACHE keeps what is downloaded (default: build/cache).
 set -eu
-cd "$(dirname "$0")/.."
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
+cd "$here/.."
 
-case ${1:-} in
-arm64 | aarch64) arch=arm64 make=arm64 suite=trixie ;;
-riscv64 | riscv) arch=riscv64 make=riscv64 suite=trixie ;;
-amd64 | x86_64) arch=amd64 make=x86_64 suite=trixie ;;
-loong64 | loongarch64 | loongarch) arch=loong64 make=loongarch64 suite=forky ;;
-*)
-	sed -n '3,6s/^# \{0,1\}//p' "$0" >&2
-	exit 2
-	;;
-esac
-folder=${2:-build/sysroot/$arch}
+[ $# -ge 1 ] || usage
+architecture "$1"
+suite=${HVSH_SUITE:-$suite}
+folder=${2:-build/sysroot/$debian}
+host=$(dpkg --print-architecture)
 
-scripts/debian.sh -d "${HVSH_SUITE:-$suite}" "$arch" "$folder" \
+scripts/debian.sh -d "$suite" "$debian" "$folder" \
 	libc6-dev linux-libc-dev liblua5.4-dev libfdt-dev libreadline-dev zlib1g-dev libjansson-dev liburing-dev \
 	libcmocka-dev libatomic1
+if [ "$debian" != "$host" ]; then
+	command -v patchelf >/dev/null || fail "patchelf is missing: apt-get install patchelf"
+	scripts/debian.sh -d "$suite" "$host" "$folder/compiler" "gcc-$(echo "$triplet" | tr _ -)"
+	own_libc "$(cd "$folder/compiler" && pwd)"
+fi
 echo "make ARCH=$make ROOT=$folder"

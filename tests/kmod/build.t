@@ -8,6 +8,10 @@ cd "$top" || exit 1
 modinfo_of() { tr '\0' '\n' <"$2" | sed -n "s/^$1=//p"; }
 
 for name in $(sed -n '/^kernels="/,/^"/s/^\t\([^ ]*\) .*/\1/p' scripts/kernels.sh); do
+	run scripts/kernels.sh -p "$name"
+	is 0 "$name: headers and compiler are there, and what they are is told"
+	[ "$code" = 0 ] || continue
+	eval "$out"
 	export MAKEFLAGS=W=1
 	run scripts/kernels.sh "$name"
 	unset MAKEFLAGS
@@ -15,9 +19,6 @@ for name in $(sed -n '/^kernels="/,/^"/s/^\t\([^ ]*\) .*/\1/p' scripts/kernels.s
 	[ "$code" = 0 ] || continue
 	[ -z "$err" ]
 	tap $? "$name: compiler and modpost have nothing to say"
-	run scripts/kernels.sh -p "$name"
-	is 0 "$name: what it was built with is told"
-	eval "$out"
 	# Modules with Module.symvers' versions: a kernel refuses what is not among them.
 	awk '{ print $2 }' "$KDIR/Module.symvers" | sort >"$work/exported"
 	for module in hvisor ivc; do

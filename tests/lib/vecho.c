@@ -122,7 +122,7 @@ static int work(struct hv_vdev *dev, struct hv_worker *w)
 	return n;
 }
 
-static void stop(struct hv_vdev *dev, struct hv_worker *w)
+static void stop_worker(struct hv_vdev *dev, struct hv_worker *w)
 {
 	struct vecho *echo = dev->state;
 
@@ -182,7 +182,7 @@ static const struct hv_vdev_ops ops = {
 	.work = work,
 	.ready = ready,
 	.reset = reset,
-	.stop = stop,
+	.stop = stop_worker,
 	.destroy = destroy,
 };
 
