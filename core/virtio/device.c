@@ -105,6 +105,7 @@ void hv_vq_flush(struct hv_vq *vq)
 {
 	if (vq->ring.published == vq->ring.used_idx)
 		return;
+	atomic_store_explicit(&vq->worker->answered, true, memory_order_relaxed);
 	if (hv_queue_flush(&vq->ring))
 		interrupt(vq->dev, VIRTIO_MMIO_INT_VRING);
 	else

@@ -68,9 +68,16 @@ static bool backend_ready(struct hv_worker *w)
  */
 static bool spin(struct hv_worker *w)
 {
-	uint64_t now = hv_now(), until = now + w->spin_ns;
+	uint64_t now, until;
+	uint32_t length;
 
-	if (w->spin_ns < SPIN_MIN || !hv_poll_allowed(&w->poll, now))
+	w->spun_answered = atomic_exchange_explicit(&w->answered, false, memory_order_relaxed);
+	length = w->spin_ns[w->spun_answered];
+	if (length < SPIN_MIN)
+		return false;
+	now = hv_now();
+	until = now + length;
+	if (!hv_poll_allowed(&w->poll, now))
 		return false;
 	do {
 		for (unsigned int i = 0; i < SPIN_LOOKS; i++) {
@@ -86,12 +93,14 @@ static bool spin(struct hv_worker *w)
 /* How long to poll next time: as long as it would have caught this kick, or not at all. */
 static void adapt(struct hv_worker *w, uint64_t slept, bool by_kick)
 {
+	uint32_t *length = &w->spin_ns[w->spun_answered];
+
 	if (by_kick && slept < HV_WORKER_SPIN_MAX)
-		w->spin_ns = w->spin_ns < SPIN_START ? SPIN_START : w->spin_ns * 2;
+		*length = *length < SPIN_START ? SPIN_START : *length * 2;
 	else
-		w->spin_ns /= 2;
-	if (w->spin_ns > HV_WORKER_SPIN_MAX)
-		w->spin_ns = HV_WORKER_SPIN_MAX;
+		*length /= 2;
+	if (*length > HV_WORKER_SPIN_MAX)
+		*length = HV_WORKER_SPIN_MAX;
 }
 
 static void doze(struct hv_worker *w, bool backend)
@@ -220,7 +229,8 @@ int hv_worker_start(struct hv_worker *w, struct hv_vdev *dev, unsigned int index
 
 	w->dev = dev;
 	w->index = index;
-	w->spin_ns = SPIN_START;
+	w->spin_ns[false] = w->spin_ns[true] = SPIN_START;
+	atomic_store(&w->answered, false);
 	w->eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (w->eventfd < 0)
 		return hv_err_sys(err, errno, "%s: cannot make an eventfd", dev->name);

@@ -52,7 +52,13 @@ struct hv_worker {
 	uint64_t wake_at; /* CLOCK_MONOTONIC ns at which to work again without a kick; 0 = never.
 			     Cleared when reached */
 	void *state;	  /* the type's own per worker */
-	uint32_t spin_ns; /* adaptive, bounded by HV_WORKER_SPIN_MAX */
+	/*
+	 * How long to poll before a sleep, adaptive, bounded by HV_WORKER_SPIN_MAX: after it has
+	 * answered the guest, which is then likely to ask again, and after it has not.
+	 */
+	uint32_t spin_ns[2];
+	_Atomic bool answered; /* something was shown as used since it last waited */
+	bool spun_answered;    /* what its last wait went by */
 	struct hv_poll poll;
 };
 

@@ -362,9 +362,12 @@ static unsigned int ring_reap(struct hv_aio *aio)
 	struct io_uring_cqe *cqe;
 	unsigned int n = 0;
 
-	if (!aio->in_ring)
-		return 0;
-	while (!io_uring_peek_cqe(&aio->ring, &cqe)) {
+	/*
+	 * Peeking into an empty ring makes a system call when the kernel has ends to deliver; the
+	 * next one there is anyway delivers them, be it only that of a sleep.
+	 */
+	while (aio->in_ring && io_uring_cq_ready(&aio->ring) &&
+	       !io_uring_peek_cqe(&aio->ring, &cqe)) {
 		struct hv_aio_op *op = io_uring_cqe_get_data(cqe);
 		int res = cqe->res;
 
@@ -373,8 +376,6 @@ static unsigned int ring_reap(struct hv_aio *aio)
 		n++;
 		if (op)
 			op->done(op, res);
-		if (!aio->in_ring)
-			break;
 	}
 	return n;
 }

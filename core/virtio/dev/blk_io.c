@@ -205,6 +205,7 @@ static void launch(struct blk_req *req)
 		bw->in_flight += req->size;
 	}
 	req->turn = bw->turn;
+	bw->unsent++;
 	hv_aio_queue(bw->aio, &req->op);
 }
 

@@ -17,6 +17,7 @@
 #define BLK_REQUEST_MAX (UINT64_C(1) << 30)    /* more in one request is answered with an error */
 #define BLK_IN_FLIGHT_MAX (UINT64_C(64) << 20) /* bytes per worker, so that a stop ends soon */
 #define BLK_TURN_REQUESTS 32                   /* per queue and turn */
+#define BLK_SUBMIT_BATCH 8                     /* to the engine at a time */
 #define BLK_TURN_BYTES (UINT64_C(4) << 20)     /* per worker and turn, then one more */
 #define BLK_BOUNCE_BYTES (UINT64_C(256) << 10)
 #define BLK_BOUNCE_BUFFERS 16
@@ -102,6 +103,7 @@ struct blk_worker {
 	uint64_t turn, now;      /* ns; of this turn */
 	uint64_t in_flight;      /* bytes */
 	uint64_t taken;          /* bytes, this turn */
+	unsigned int unsent;     /* queued for the engine, this turn */
 	bool calling_off;        /* reads are not gone on with */
 	bool length_known;       /* this turn */
 	uint64_t length;

@@ -394,29 +394,52 @@ static void run_engine(struct blk_worker *bw)
 		bw->w->wake_at = bw->now + 1000000;
 }
 
+static void publish(struct blk_worker *bw)
+{
+	if (!bw->n_done)
+		return;
+	/* First: what a guest has seen done is in the figures. */
+	count(bw);
+	flush_queues(bw);
+}
+
+/*
+ * Reads that miss the cache cost the kernel some µs each when they are submitted. What ends
+ * meanwhile is not kept until all are: the guest would ask in bursts, and the disk idle between
+ * them.
+ */
+static void relay(struct blk_worker *bw)
+{
+	hv_aio_submit(bw->aio);
+	bw->unsent = 0;
+	hv_aio_reap(bw->aio);
+	publish(bw);
+	bw->turn++; /* what ends from now on did not end at once */
+}
+
 int blk_worker_turn(struct blk_worker *bw)
 {
 	struct hv_vdev *dev = bw->blk->dev;
 	bool took = false, did;
 
 	begin_turn(bw);
+	bw->unsent = 0;
 	bw->w->wake_at = 0;
 	for (unsigned int i = 0; i < dev->n_queues; i++) {
 		unsigned int n = 0;
 
 		if (!(bw->w->queues >> i & 1))
 			continue;
-		while (n < BLK_TURN_REQUESTS && take_one(bw, &dev->queues[i]) == TOOK)
+		while (n < BLK_TURN_REQUESTS && take_one(bw, &dev->queues[i]) == TOOK) {
 			n++;
+			if (bw->unsent >= BLK_SUBMIT_BATCH)
+				relay(bw);
+		}
 		took = took || n;
 	}
 	run_engine(bw);
 	did = took || bw->n_done;
-	if (bw->n_done) {
-		/* First: what a guest has seen done is in the figures. */
-		count(bw);
-		flush_queues(bw);
-	}
+	publish(bw);
 	return did;
 }
 
@@ -424,10 +447,7 @@ bool blk_worker_drain(struct blk_worker *bw)
 {
 	begin_turn(bw);
 	run_engine(bw);
-	if (bw->n_done) {
-		count(bw);
-		flush_queues(bw);
-	}
+	publish(bw);
 	return hv_aio_busy(bw->aio);
 }
 
