@@ -377,8 +377,11 @@ static int finish(lua_State *L)
  */
 static int serve(lua_State *L, int code)
 {
-	if (hv_interrupted() || !hv_serve_alive(L))
+	if (hv_interrupted() || !hv_serve_alive(L)) {
+		if (code == HV_EXIT_OK)
+			hv_serve_ready();
 		return code;
+	}
 	if (code != HV_EXIT_OK)
 		fprintf(stderr, "hvsh: that failed; what was started before goes on\n");
 	return hv_serve_run(L, code);

@@ -7,8 +7,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
+#include "base/notify.h"
 #include "base/now.h"
 #include "lua/detach.h"
 #include "lua/interrupt.h"
@@ -118,37 +120,97 @@ static int go_background(const struct hv_session *s, int code, struct hv_err *er
 	return hv_detach_ready(code, log, err);
 }
 
+static void tell_starter(const char *lines)
+{
+	struct hv_err err;
+
+	if (hv_notify(lines, &err) < 0)
+		hv_log_warn("who started this is not told \"%.*s\": %s",
+			    (int)strcspn(lines, "\n"), lines, err.msg);
+}
+
+struct watchdog {
+	const struct hv_session *session;
+	uint64_t moves;
+	bool stuck;
+};
+
+/*
+ * This thread lives, or it would not be here. The one that answers the guests' registers looks at
+ * them or sleeps, each of which counts.
+ */
+static void on_watchdog(struct hv_source *src, uint64_t times, void *arg)
+{
+	struct watchdog *w = arg;
+	struct hv_service_stats stats = { 0 };
+	uint64_t moves;
+
+	(void)src;
+	(void)times;
+	if (w->session->serve)
+		hv_serve_stats(w->session->serve, &stats);
+	moves = stats.registers + stats.sleeps;
+	if (moves && moves == w->moves) {
+		if (!w->stuck)
+			hv_log_error("the bridge thread does not move; the watchdog is not fed");
+		w->stuck = true;
+		return;
+	}
+	w->moves = moves;
+	w->stuck = false;
+	tell_starter("WATCHDOG=1");
+}
+
 void hv_serve_farewell(const struct hv_session *s)
 {
 	unsigned int n = s->serve ? hv_serve_count(s->serve) : 0;
 
+	tell_starter("STOPPING=1");
 	if (n)
 		fprintf(stderr, "hvsh: closing %u device%s; their zones are not stopped\n", n,
 			n == 1 ? "" : "s");
+}
+
+/* The process that goes on is not the one that was started when it went into the background. */
+void hv_serve_ready(void)
+{
+	char lines[64];
+
+	snprintf(lines, sizeof(lines), "READY=1\nMAINPID=%d", (int)getpid());
+	tell_starter(lines);
 }
 
 int hv_serve_run(lua_State *L, int code)
 {
 	struct hv_session *s = hv_session_of(L);
 	struct hv_loop *loop = hv_task_loop(L);
+	struct watchdog watchdog = { .session = s };
+	uint64_t period = hv_notify_watchdog();
+	struct hv_source *feed = NULL;
 	struct hv_err err;
 	int rc;
 
 	fflush(stdout);
 	announce(s);
-	if (go_background(s, code, &err) < 0) {
+	if (go_background(s, code, &err) < 0 ||
+	    (period && hv_loop_add_timer(loop, hv_now() + period, period, on_watchdog, &watchdog,
+					 &feed, &err) < 0)) {
 		fprintf(stderr, "hvsh: %s\n", err.msg);
 		return HV_EXIT_FAILED;
 	}
+	hv_serve_ready();
 	while (hv_serve_alive(L) && !hv_interrupted()) {
 		rc = hv_loop_run_once(loop, -1, &err);
 		if (rc < 0 && rc != -EINTR) {
 			fprintf(stderr, "hvsh: %s\n", err.msg);
-			return HV_EXIT_FAILED;
+			code = HV_EXIT_FAILED;
+			break;
 		}
 	}
+	hv_source_remove(feed);
 	if (!hv_interrupted()) {
-		fprintf(stderr, "hvsh: nothing is left to serve\n");
+		if (!hv_serve_alive(L))
+			fprintf(stderr, "hvsh: nothing is left to serve\n");
 		return code;
 	}
 	/* It was asked to end, and does: nothing has failed. */

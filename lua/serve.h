@@ -19,6 +19,9 @@ bool hv_serve_alive(lua_State *L);
  */
 int hv_serve_run(lua_State *L, int code);
 
+/* Tells who started the process (hv_notify) that what it was started for is done or runs. */
+void hv_serve_ready(void);
+
 /* Says, if so, that guests are about to lose their devices. */
 void hv_serve_farewell(const struct hv_session *session);
 

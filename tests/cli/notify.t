@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What a service says to who started it (sd_notify): a perl script plays the service manager.
+. "$HVSH_TESTS/lib/tap.sh"
+cp -R examples/. "$work"
+cd "$work" || exit 1
+"$HVSH" images/make.lua >/dev/null || exit 1
+cat >manager.pl <<'P'
+# manager.pl LINES COMMAND...: starts COMMAND, prints what it is told until it has been told WATCHDOG=1 LINES times, or
+# the command has ended; then SIGTERM, and the rest. Exits as the command does.
+use strict; use warnings; use Socket; use POSIX ();
+$| = 1;
+my $want = shift;
+my $path = "$ENV{PWD}/notify";
+unlink $path;
+socket(my $s, AF_UNIX, SOCK_DGRAM, 0) or die $!;
+bind($s, pack_sockaddr_un($path)) or die $!;
+$ENV{NOTIFY_SOCKET} = $path;
+my $pid = fork // die $!;
+if (!$pid) { open STDIN, '<', '/dev/null'; exec @ARGV; die $! }
+my ($seen, $ended, $told, $until) = (0, 0, !$want, time + 120);
+while (time < $until) {
+	my $in = '';
+	vec($in, fileno $s, 1) = 1;
+	if (select($in, undef, undef, 0.1) > 0) {
+		recv($s, my $text, 4096, 0);
+		$text =~ s/MAINPID=$pid\b/MAINPID=itself/;
+		for my $line (split /\n/, $text) {
+			if ($line eq 'WATCHDOG=1') { next if ++$seen > 1 }
+			print "$line\n";
+		}
+		kill TERM => $pid if !$told && ($told = $seen == $want);
+		next;
+	}
+	last if $ended;
+	$ended = 1 + $? if waitpid($pid, POSIX::WNOHANG()) == $pid;
+}
+kill KILL => $pid unless $ended;
+exit($ended ? ($ended - 1) >> 8 : 99);
+P
+WATCHDOG_USEC=200000 run perl manager.pl 3 "$HVSH" --sim boot_zones.lua
+is 0 "a service under a manager"
+out_is "$(printf '%s\n' READY=1 MAINPID=itself WATCHDOG=1 STOPPING=1)" "says when it serves, that it lives, when it stops"
+run perl manager.pl 0 "$HVSH" --sim -e 'print(1)'
+is 0
+out_has "READY=1" "so does a script that serves nothing"
+run perl manager.pl 0 "$HVSH" --sim -e 'error "no"'
+is 1
+out_lacks "READY" "but not one that fails"
+NOTIFY_SOCKET=/nowhere run hvsh --sim -e 'print "done"'
+is 0 "nobody listens"
+out_has "done"
+err_has 'hvsh: warn: who started this is not told "READY=1": NOTIFY_SOCKET=/nowhere: No such file or directory'
+finish
