@@ -207,10 +207,17 @@ bench:
 	@scripts/bench.sh $(O)
 
 install: all
+	@$(MAKE) --no-print-directory install-files
+install-files:
 	install -Dm755 $(O)/hvsh $(DESTDIR)$(PREFIX)/bin/hvsh
 	ln -sf hvsh $(DESTDIR)$(PREFIX)/bin/hvisor
 	install -d $(DESTDIR)$(PREFIX)/share/hvsh/examples
 	cp -R examples/. $(DESTDIR)$(PREFIX)/share/hvsh/examples/
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	for unit in hvsh.service hvsh@.service; do sed 's,@PREFIX@,$(PREFIX),' scripts/service/$$unit.in \
+		> $(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit || exit; done
+	sed 's,@PREFIX@,$(PREFIX),' scripts/service/hvsh.init.in > $(DESTDIR)$(PREFIX)/share/hvsh/hvsh.init
+	chmod 755 $(DESTDIR)$(PREFIX)/share/hvsh/hvsh.init
 	@$(MAKE) --no-print-directory -C kmod dkms DESTDIR='$(DESTDIR)'
 	install -Dm644 README.md $(DESTDIR)$(PREFIX)/share/doc/hvsh/README.md
 	install -m644 docs/*.md $(DESTDIR)$(PREFIX)/share/doc/hvsh/
@@ -250,6 +257,6 @@ help:
 -include $(CORE_OBJ:.o=.d) $(LUA_OBJ:.o=.d) $(O)/lua/main.d $(TEST_BIN:%=%.d) $(TEST_LIB_OBJ:.o=.d)
 
 FORCE:
-.PHONY: all demo test test-build long-test soak kmod kmod-test cross system-test demo-qemu fuzz fuzz-build fuzz-bin bench \
+.PHONY: all install install-files demo test test-build long-test soak kmod kmod-test cross system-test demo-qemu fuzz fuzz-build fuzz-bin bench \
 	install clean help FORCE
 .SECONDARY:
