@@ -257,6 +257,6 @@ help:
 -include $(CORE_OBJ:.o=.d) $(LUA_OBJ:.o=.d) $(O)/lua/main.d $(TEST_BIN:%=%.d) $(TEST_LIB_OBJ:.o=.d)
 
 FORCE:
-.PHONY: all install install-files demo test test-build long-test soak kmod kmod-test cross system-test demo-qemu fuzz fuzz-build fuzz-bin bench \
-	install clean help FORCE
+.PHONY: all install install-files demo test test-build long-test soak kmod kmod-test cross system-test demo-qemu \
+	fuzz fuzz-build fuzz-bin bench clean help FORCE
 .SECONDARY:
