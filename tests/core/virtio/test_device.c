@@ -215,6 +215,19 @@ static void test_features_replaced(void **state)
 	end();
 }
 
+/* Waits until the worker has slept twice: what it had been told before, it has done. */
+static void let_worker_look(void)
+{
+	for (unsigned int i = 0; i < 2; i++) {
+		uint64_t before = atomic_load(&echo->dev.stats.wakeups), deadline = 0;
+
+		while (atomic_load(&echo->dev.stats.wakeups) == before) {
+			hv_vdev_poke(&echo->dev);
+			vrig_pause(&deadline, "the worker looks");
+		}
+	}
+}
+
 static void test_nothing_before_driver_ok(void **state)
 {
 	(void)state;
@@ -223,6 +236,7 @@ static void test_nothing_before_driver_ok(void **state)
 	vrig_setup(&rig, 0, 16, 0);
 	vecho_send(&rig, 0);
 	assert_int_equal(atomic_load(&echo->dev.stats.kicks), 1);
+	let_worker_look();
 	assert_int_equal(atomic_load(&echo->starts), 0);
 	assert_int_equal(atomic_load(&echo->turns), 0);
 	vrig_driver_ok(&rig);
