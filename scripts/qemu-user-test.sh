@@ -4,7 +4,8 @@
 #
 # Cross-builds hvsh and the C tests of tests/core for arm64, riscv64 or loong64 and runs the tests in QEMU's user
 # emulation, as TAP. TEST, a path, limits them. What user emulation cannot do fails there, and only there: those
-# tests are listed below with the reason, run all the same, and are reported as "# TODO reason". Any other failure is one.
+# tests are listed below with the reason, run all the same, and are reported as failures that are expected, in
+# the way TAP has for it. Any other failure is one.
 #
 #   scripts/qemu-user-test.sh riscv64 tests/core/loop tests/core/virtio/test_queue.c
 #

@@ -223,8 +223,7 @@ function fields.find(what)
 	if what.consumer then
 		return failure("ENOENT", "no clock is used by %s (kernels before 6.5 do not say who uses which)", what.consumer)
 	end
-	local near = nearest.of(name, names)
-	return failure("ENOENT", "there is no clock %s%s", name, near and (" (did you mean %s?)"):format(near) or "")
+	return failure("ENOENT", "there is no clock %s%s", name, nearest.hint(name, names))
 end
 
 local function plan_text(node, plan)

@@ -45,7 +45,8 @@ local list = {
 			{ name = "--force", doc = "take the keyboard from who has it" },
 		},
 		doc = "a zone's console; Ctrl-] leaves it",
-		more = "Of a zone that a service serves: a script that started it, in another terminal or in the background (-d). Recent output comes first. One types at a time, any number may look." },
+		more = "Of a zone that a service serves: a script that started it, in another terminal or in the background (-d). "
+			.. "Recent output comes first. One types at a time, any number may look." },
 	{ name = "map", args = "[SCRIPT [ARG…]]", module = "map",
 		options = { { name = "--svg", value = "FILE", doc = "write a drawing instead" } },
 		doc = "the machine's memory as a picture",
@@ -195,8 +196,7 @@ local function parse(command, argv)
 				name, value, option = "-o", word:sub(3), known["-o"]
 			end
 			if not option then
-				local near = nearest.of(name, names)
-				return nil, ("it has no option %s%s"):format(name, near and (" (did you mean %s?)"):format(near) or "")
+				return nil, ("it has no option %s%s"):format(name, nearest.hint(name, names))
 			end
 			if option.value and not value then
 				i = i + 1

@@ -24,12 +24,7 @@ local function check_options(options, method, allowed, level)
 	if type(options) ~= "table" then
 		error(("%s takes a table of options: %s"):format(method, allowed.timeout and '{timeout = "10s"}' or "{readonly = true}"), level)
 	end
-	for key in pairs(options) do
-		if not allowed[key] then
-			local near = nearest.of(key, allowed)
-			error(("%s has no option %s%s"):format(method, tostring(key), near and (" (did you mean %s?)"):format(near) or ""), level)
-		end
-	end
+	nearest.check(options, allowed, method .. " has no option", level)
 end
 
 local function timeout_of(options, method, allowed)

@@ -2,6 +2,7 @@
 -- Virtio devices that are served: what `zone:device "root"` gives back.
 local core = require "hvsh.core"
 local frozen = require "hvsh.frozen"
+local nearest = require "hvsh.nearest"
 local term = require "hvsh.term"
 
 local device = {}
@@ -68,13 +69,7 @@ end
 
 local function need_options(options, word, allowed)
 	if type(options) ~= "table" then error(("%s takes a table of options"):format(word), 3) end
-	for key in pairs(options) do
-		if not allowed[key] then
-			local near = require("hvsh.nearest").of(key, allowed)
-			error(("%s has no option %s%s"):format(word, tostring(key),
-				near and (" (did you mean %s?)"):format(near) or ""), 3)
-		end
-	end
+	nearest.check(options, allowed, word .. " has no option", 3)
 	return options
 end
 
@@ -225,7 +220,7 @@ function device.find(zone_id, zone_name, name)
 			names[#names + 1] = d.name
 		end
 	end
-	local near = require("hvsh.nearest").of(name, names)
+	local near = nearest.of(name, names)
 	local why = #names == 0 and "none of its devices is served by this process: is the zone started?"
 		or near and ("did you mean %s?"):format(near) or "it has " .. table.concat(names, ", ")
 	return nil, ("ENOENT: zone %s has no device %s (%s)"):format(zone_name, name, why), "ENOENT"

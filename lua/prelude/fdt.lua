@@ -133,21 +133,13 @@ end
 
 function node_get.path(node) return select(3, where(3, node)).path end
 function node_get.tree(node) return select(3, where(3, node)).tree end
-function node_get.name(node)
-	local tree, at = where(3, node)
-	return tree:name(at)
-end
-function node_get.label(node)
-	local tree, at = where(3, node)
-	return tree:symbol(at)
-end
-function node_get.phandle(node)
-	local tree, at = where(3, node)
-	return tree:phandle(at)
-end
-function node_get.enabled(node)
-	local tree, at = where(3, node)
-	return tree:enabled(at)
+for field, method in pairs {
+	name = "name", label = "symbol", phandle = "phandle", enabled = "enabled", regs = "regs", irqs = "irqs",
+} do
+	node_get[field] = function(node)
+		local tree, at = where(3, node)
+		return tree[method](tree, at)
+	end
 end
 function node_get.status(node)
 	local tree, at = where(3, node)
@@ -157,14 +149,6 @@ end
 function node_get.compatible(node)
 	local tree, at = where(3, node)
 	return decode.strings(tree:prop(at, "compatible") or "") or {}
-end
-function node_get.regs(node)
-	local tree, at = where(3, node)
-	return tree:regs(at)
-end
-function node_get.irqs(node)
-	local tree, at = where(3, node)
-	return tree:irqs(at)
 end
 -- Name -> bytes, and the names in the tree's order as a list.
 function node_get.props(node)
@@ -251,8 +235,7 @@ local function index(noun, getters, methods)
 	return function(object, key)
 		if getters[key] then return getters[key](object) end
 		if methods[key] then return methods[key] end
-		local near = type(key) == "string" and nearest.of(key, known(getters, methods))
-		misuse(2, "a %s has no field %s%s", noun, tostring(key), near and (" (did you mean %s?)"):format(near) or "")
+		misuse(2, "a %s has no field %s%s", noun, tostring(key), nearest.hint(key, known(getters, methods)))
 	end
 end
 

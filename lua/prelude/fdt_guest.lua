@@ -63,12 +63,7 @@ return function(shared)
 
 	local function describe(level, wanted, raw)
 		if type(wanted) ~= "table" then misuse(level + 1, "fdt.guest takes a table: {controller=, cpus=, memory=…}") end
-		for key in pairs(wanted) do
-			if not fields[key] then
-				local near = type(key) == "string" and nearest.of(key, fields)
-				misuse(level + 1, "fdt.guest has no field %s%s", tostring(key), near and (" (did you mean %s?)"):format(near) or "")
-			end
-		end
+		nearest.check(wanted, fields, "fdt.guest has no field", level + 1)
 		local machine = raw and core.fdt_controller(raw) or {}
 		local controller = wanted.controller or machine.controller
 		if not controllers[controller] then

@@ -22,12 +22,7 @@ return function(shared)
 	local function arguments(level, wanted)
 		wanted = wanted or {}
 		if type(wanted) ~= "table" then misuse(level + 1, "plan:host takes a table: {wakeup=, memory=}") end
-		for key in pairs(wanted) do
-			if not fields[key] then
-				local near = type(key) == "string" and nearest.of(key, fields)
-				misuse(level + 1, "plan:host has no field %s%s", tostring(key), near and (" (did you mean %s?)"):format(near) or "")
-			end
-		end
+		nearest.check(wanted, fields, "plan:host has no field", level + 1)
 		local memory = wanted.memory or {}
 		if type(memory) ~= "table" then misuse(level + 1, "plan:host: memory is {at=, size=} or a list of them") end
 		if memory.at ~= nil then memory = { memory } end

@@ -241,8 +241,7 @@ return function(shared)
 		__index = function(plan, key)
 			if get[key] then return get[key](plans[plan]) end
 			if methods[key] then return methods[key] end
-			local near = type(key) == "string" and nearest.of(key, names)
-			misuse(2, "a plan has no field %s%s", tostring(key), near and (" (did you mean %s?)"):format(near) or "")
+			misuse(2, "a plan has no field %s%s", tostring(key), nearest.hint(key, names))
 		end,
 		__newindex = function(_, key) misuse(2, "a plan cannot be changed (field %s)", tostring(key)) end,
 		__tostring = function(plan) return table.concat(render(plans[plan].data, {}), "\n") end,
@@ -274,8 +273,7 @@ return function(shared)
 		if type(wanted) ~= "table" then misuse(2, "fdt.passthrough takes a table: {tree=, devices={…}}") end
 		for key in pairs(wanted) do
 			if not options[key] and math.type(key) ~= "integer" then
-				local near = type(key) == "string" and nearest.of(key, options)
-				misuse(2, "fdt.passthrough has no field %s%s", tostring(key), near and (" (did you mean %s?)"):format(near) or "")
+				misuse(2, "fdt.passthrough has no field %s%s", tostring(key), nearest.hint(key, options))
 			end
 		end
 		local devices, compatible = wanted_devices(2, wanted)

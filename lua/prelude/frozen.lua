@@ -34,9 +34,7 @@ function frozen.object(o)
 		local value = fields[key]
 		if value == nil and o.get then value = o.get(key) end
 		if value == nil and o.strict then
-			local near = nearest.of(key, o.names or fields)
-			error(("%s has no field %s%s"):format(noun, tostring(key),
-				near and (" (did you mean %s?)"):format(near) or ""), 2)
+			error(("%s has no field %s%s"):format(noun, tostring(key), nearest.hint(key, o.names or fields)), 2)
 		end
 		return value
 	end

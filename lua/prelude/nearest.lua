@@ -37,4 +37,17 @@ function nearest.of(word, candidates)
 	return best
 end
 
+-- " (did you mean x?)", or "".
+function nearest.hint(word, candidates)
+	local near = nearest.of(word, candidates)
+	return near and (" (did you mean %s?)"):format(near) or ""
+end
+
+-- Raises at level, the caller's, where a table has keys besides those of known; what: "limit has no option".
+function nearest.check(given, known, what, level)
+	for key in pairs(given) do
+		if not known[key] then error(("%s %s%s"):format(what, tostring(key), nearest.hint(key, known)), level + 1) end
+	end
+end
+
 return nearest

@@ -160,9 +160,7 @@ function operate.find_running(which)
 		if entry.id ~= 0 then names[#names + 1] = entry.name end
 	end
 	for _, defined in ipairs(dsl.zones) do names[#names + 1] = dsl.spec_of(defined).name end
-	local near = nearest.of(which, names)
-	return fail("ENOENT", ("no zone %s runs or is defined%s"):format(tostring(which),
-		near and (" (did you mean %s?)"):format(near) or ""))
+	return fail("ENOENT", ("no zone %s runs or is defined%s"):format(tostring(which), nearest.hint(which, names)))
 end
 
 -- Stops one zone by name or id.

@@ -153,12 +153,6 @@ end
 
 local machine = {}
 
-local function ask(request)
-	local reply, message, code = control.ask(request)
-	if not reply then return nil, message, code end
-	return reply
-end
-
 -- request with the definitions; they cannot all be said in JSON.
 local function with(specs, request)
 	request.specs = remote.pack(specs)
@@ -166,7 +160,7 @@ local function with(specs, request)
 end
 
 function machine.check(specs)
-	local reply, message, code = ask(with(specs, { request = "check" }))
+	local reply, message, code = control.ask(with(specs, { request = "check" }))
 	if not reply then return nil, message, code end
 	return report.findings_list(table.move(reply.findings, 1, #reply.findings, 1, {}))
 end
@@ -179,9 +173,8 @@ local function planned(reply, message, code)
 	return reply
 end
 
-
 function machine.plan(specs, options)
-	local plan, message, code, findings = planned(ask(with(specs, {
+	local plan, message, code, findings = planned(control.ask(with(specs, {
 		request = "plan", names = options.names and list_of(options.names), restart = options.restart, force = options.force,
 	})))
 	if not plan then return nil, message, code, findings end
@@ -191,7 +184,7 @@ end
 
 -- The service makes its plan anew: what runs may have changed since. plan becomes what was done.
 function machine.carry_out(plan, options)
-	local done, message, code = planned(ask(with(plan.specs, {
+	local done, message, code = planned(control.ask(with(plan.specs, {
 		request = "apply", names = plan.options.names and list_of(plan.options.names), restart = plan.options.restart, force = plan.options.force,
 		keep = options.keep, hint = options.hint,
 	})))
@@ -202,14 +195,14 @@ function machine.carry_out(plan, options)
 end
 
 function machine.map(specs, options)
-	local reply, message, code = ask(with(specs, {
+	local reply, message, code = control.ask(with(specs, {
 		request = "map", svg = options.svg, width = options.width, color = options.color, unicode = options.unicode,
 	}))
 	if not reply then return nil, message, code end
 	return reply.text
 end
 
-function machine.info() return ask { request = "info" } end
+function machine.info() return control.ask { request = "info" } end
 
 local here = { check = operate.check, plan = operate.plan, carry_out = operate.carry_out, info = core.info }
 

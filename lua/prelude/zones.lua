@@ -25,13 +25,7 @@ local function options_of(options, caller, allowed)
 	if type(options) ~= "table" then
 		error(("%s takes a table of options, not a %s"):format(caller, type(options)), 3)
 	end
-	for key in pairs(options) do
-		if not allowed[key] then
-			local near = require("hvsh.nearest").of(key, allowed)
-			error(("%s has no option %s%s"):format(caller, tostring(key),
-				near and (" (did you mean %s?)"):format(near) or ""), 3)
-		end
-	end
+	require("hvsh.nearest").check(options, allowed, caller .. " has no option", 3)
 	return options
 end
 

@@ -33,8 +33,7 @@ local function descriptions(wanted)
 		for key, value in pairs(one) do
 			local kind = FIELDS[key]
 			if not kind then
-				local near = nearest.of(key, FIELDS)
-				error(("export.microkit has no field %s%s"):format(tostring(key), near and (" (did you mean %s?)"):format(near) or ""), 3)
+				error(("export.microkit has no field %s%s"):format(tostring(key), nearest.hint(key, FIELDS)), 3)
 			end
 			if kind == "integer" and math.type(value) ~= "integer" or kind == "string" and type(value) ~= "string" then
 				error(("export.microkit: %s is %s %s, not %s"):format(key, kind == "integer" and "a number" or "text", kind, tostring(value)), 3)

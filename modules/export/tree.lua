@@ -13,24 +13,15 @@ local tree = {}
 local PASSED = { isa = true, timebase = true, sources = true, model = true, bootargs = true }
 local UART = { at = "0x10000000", irq = "10", size = "0x1000", compatible = '"ns16550a"', clock = "3686400" }
 
-local function check_names(what, given, known)
-	for key in pairs(given) do
-		if not known[key] then
-			local near = nearest.of(key, known)
-			error(("%s has no field %s%s"):format(what, tostring(key), near and (" (did you mean %s?)"):format(near) or ""), 4)
-		end
-	end
-end
-
 local function check_options(options)
 	if type(options) ~= "table" then error("export.tree: options are a table: {uart = {at = 0x10000000, irq = 10}}", 3) end
 	local known = { uart = true }
 	for key in pairs(PASSED) do known[key] = true end
-	check_names("export.tree", options, known)
+	nearest.check(options, known, "export.tree has no field", 3)
 	local uart = options.uart
 	if uart == nil then return end
 	if type(uart) ~= "table" then error("export.tree: uart is a table: {at = 0x10000000, irq = 10}", 3) end
-	check_names("export.tree: uart", uart, UART)
+	nearest.check(uart, UART, "export.tree: uart has no field", 3)
 	for _, key in ipairs { "at", "irq" } do
 		if math.type(uart[key]) ~= "integer" then error(("export.tree: uart.%s is missing (as in %s)"):format(key, UART[key]), 3) end
 	end

@@ -1,17 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Consoles as people use them: over terminals of tmux, with a service elsewhere and at the prompt.
 . "$HVSH_TESTS/lib/tap.sh" || exit 1
-if ! command -v tmux >/dev/null; then
-	echo "1..0 # SKIP tmux is not installed"
-	exit 0
-fi
 cp -R examples/. "$work"
 cd "$work" || exit 1
 "$HVSH" images/make.lua >/dev/null || exit 1
-export HOME=$work/home
-mkdir "$HOME"
-unset TMUX
-T() { tmux -S "$work/tmux" -f /dev/null "$@"; }
+. "$HVSH_TESTS/lib/terminal.sh"
 trap 'T kill-server 2>/dev/null; kill $(cat "$work"/m*/lock 2>/dev/null) 2>/dev/null; rm -rf "$work"' EXIT
 
 # Terminals have names; `at NAME` says which one is meant from now on.
@@ -24,17 +17,6 @@ begin() { # NAME COMMAND…: runs it in a shell's line, so that the terminal is 
 }
 end() { T kill-session -t "$terminal"; }
 screen() { T capture-pane -p -J -S - -t "$terminal" 2>/dev/null; }
-sees() {
-	local tries
-	for ((tries = 0; tries < 600; tries++)); do
-		out=$(screen)
-		[[ $out == *"$1"* ]] && break
-		sleep 0.1
-	done
-	code=- err=
-	[[ $out == *"$1"* ]]
-	tap $? "${2:-shows $1}"
-}
 keys() { T send-keys -t "$terminal" "$@"; }
 line() { T send-keys -t "$terminal" -l -- "$1"; keys Enter; }
 restored() {

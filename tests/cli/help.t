@@ -146,28 +146,7 @@ err_has " names"
 LC_ALL=C run hvsh all.lua
 [[ ! $out =~ [^[:print:][:space:]$'\e'] ]]; tap $? "without signs that an old terminal lacks"
 
-if ! command -v tmux >/dev/null; then
-	echo "# tmux is not installed: the prompt is not tried"
-	finish
-fi
-export HOME=$work/home
-mkdir "$HOME"
-unset TMUX
-T() { tmux -S "$work/tmux" -f /dev/null "$@"; }
-trap 'T kill-server 2>/dev/null; rm -rf "$work"' EXIT
-# sees TEXT "what": waits until the screen has it.
-sees() {
-	local tries
-	for ((tries = 0; tries < 300; tries++)); do
-		out=$(T capture-pane -p -J 2>/dev/null)
-		[[ $out == *"$1"* ]] && break
-		sleep 0.1
-	done
-	code=- err=
-	[[ $out == *"$1"* ]]
-	tap $? "${2:-shows $1}"
-}
-type_line() { T send-keys -l -- "$1"; T send-keys Enter; }
+. "$HVSH_TESTS/lib/terminal.sh"
 LC_ALL=C.UTF-8 T new-session -d -x 100 -y 50 "'$HVSH' --sim 2>&1; sleep 60"
 sees "hvsh(sim)> " "the prompt"
 type_line 'zones.stop?'

@@ -2,32 +2,10 @@
 # The prompt, over a terminal of tmux.
 . "$HVSH_TESTS/lib/tap.sh" || exit 1
 cd "$work" || exit 1
-if ! command -v tmux >/dev/null; then
-	echo "1..0 # SKIP tmux is not installed"
-	exit 0
-fi
-export HOME=$work/home
-mkdir "$HOME"
-unset TMUX
-T() { tmux -S "$work/tmux" -f /dev/null "$@"; }
-trap 'T kill-server 2>/dev/null; rm -rf "$work"' EXIT
+. "$HVSH_TESTS/lib/terminal.sh"
 
-screen() { T capture-pane -p -J 2>/dev/null; }
-# sees TEXT "what": waits until the screen has it.
-sees() {
-	local tries
-	for ((tries = 0; tries < 300; tries++)); do
-		out=$(screen)
-		[[ $out == *"$1"* ]] && break
-		sleep 0.1
-	done
-	code=- err=
-	[[ $out == *"$1"* ]]
-	tap $? "${2:-shows $1}"
-}
-type_line() { T send-keys -l -- "$1"; T send-keys Enter; }
 begin() { T new-session -d -x 100 -y 50 "'$HVSH' $* 2>&1; echo left with \$?; sleep 60"; }
-end() { T kill-server; }
+end() { T kill-session; }
 
 begin --sim
 sees "hvsh(sim)> " "the prompt says that it is simulated"

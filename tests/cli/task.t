@@ -162,26 +162,7 @@ ends "Ctrl-C twice, when a handler does not end"
 set +m
 
 # ---- the prompt
-if ! command -v tmux >/dev/null; then
-	finish
-fi
-export HOME=$work/home
-mkdir "$HOME"
-unset TMUX
-T() { tmux -S "$work/tmux" -f /dev/null "$@"; }
-trap 'T kill-server 2>/dev/null; rm -rf "$work"' EXIT
-sees() {
-	local tries
-	for ((tries = 0; tries < 300; tries++)); do
-		out=$(T capture-pane -p -J 2>/dev/null)
-		[[ $out == *"$1"* ]] && break
-		sleep 0.1
-	done
-	code=- err=
-	[[ $out == *"$1"* ]]
-	tap $? "${2:-shows $1}"
-}
-type_line() { T send-keys -l -- "$1"; T send-keys Enter; }
+. "$HVSH_TESTS/lib/terminal.sh"
 T new-session -d -x 100 -y 50 "'$HVSH' 2>&1; echo left with \$?; sleep 60"
 sees "hvsh> "
 type_line 'ticks = 0 timer = every("1ms", function() ticks = ticks + 1 end)'

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "virtio/dev/console.h"
+#include "tests/fuzz/vdev_turn.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -34,61 +35,27 @@ static uint64_t take(struct input *in, unsigned int bytes)
 	return value;
 }
 
-static void ignore_irq(const struct hv_vbus *bus, uint32_t irq)
-{
-	(void)bus;
-	(void)irq;
-}
-
-static void ignore_release(const struct hv_vbus *bus, unsigned int cpu)
-{
-	(void)bus;
-	(void)cpu;
-}
-
-/* The worker's part, on this thread: what happens depends on the input alone. */
-static void turn(struct hv_vdev *dev)
-{
-	struct hv_worker *w = &dev->workers[0];
-
-	if (atomic_exchange(&w->messages, 0) & HV_MSG_LIFE)
-		hv_vdev_settle(dev, w);
-	atomic_store(&w->kicked, 0);
-	if (!w->live || atomic_load(&dev->broken))
-		return;
-	dev->ops->work(dev, w);
-	for (unsigned int i = 0; i < dev->n_queues; i++)
-		if (dev->queues[i].ring.broken)
-			hv_vdev_broken(dev, dev->queues[i].ring.why);
-}
-
-static void set(struct hv_vdev *dev, uint64_t off, uint32_t value)
-{
-	hv_vdev_write(dev, off, 4, value, 0);
-	turn(dev);
-}
-
 static void start(struct hv_vdev *dev, uint32_t features)
 {
-	set(dev, VIRTIO_MMIO_STATUS, 0);
-	set(dev, VIRTIO_MMIO_STATUS, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER);
-	set(dev, VIRTIO_MMIO_DRIVER_FEATURES_SEL, 0);
-	set(dev, VIRTIO_MMIO_DRIVER_FEATURES, (features & 7) | (features & 0x30) << 24);
-	set(dev, VIRTIO_MMIO_DRIVER_FEATURES_SEL, 1);
-	set(dev, VIRTIO_MMIO_DRIVER_FEATURES, 1);
-	set(dev, VIRTIO_MMIO_STATUS, VIRTIO_CONFIG_S_FEATURES_OK);
+	vdev_set(dev, VIRTIO_MMIO_STATUS, 0);
+	vdev_set(dev, VIRTIO_MMIO_STATUS, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER);
+	vdev_set(dev, VIRTIO_MMIO_DRIVER_FEATURES_SEL, 0);
+	vdev_set(dev, VIRTIO_MMIO_DRIVER_FEATURES, (features & 7) | (features & 0x30) << 24);
+	vdev_set(dev, VIRTIO_MMIO_DRIVER_FEATURES_SEL, 1);
+	vdev_set(dev, VIRTIO_MMIO_DRIVER_FEATURES, 1);
+	vdev_set(dev, VIRTIO_MMIO_STATUS, VIRTIO_CONFIG_S_FEATURES_OK);
 	for (uint32_t i = 0; i < QUEUES; i++) {
 		uint32_t at = (uint32_t)BASE + i * RING_STEP;
 
 		memset(ram + i * RING_STEP, 0, RING_STEP);
-		set(dev, VIRTIO_MMIO_QUEUE_SEL, i);
-		set(dev, VIRTIO_MMIO_QUEUE_NUM, ENTRIES);
-		set(dev, VIRTIO_MMIO_QUEUE_DESC_LOW, at);
-		set(dev, VIRTIO_MMIO_QUEUE_AVAIL_LOW, at + 256);
-		set(dev, VIRTIO_MMIO_QUEUE_USED_LOW, at + 512);
-		set(dev, VIRTIO_MMIO_QUEUE_READY, 1);
+		vdev_set(dev, VIRTIO_MMIO_QUEUE_SEL, i);
+		vdev_set(dev, VIRTIO_MMIO_QUEUE_NUM, ENTRIES);
+		vdev_set(dev, VIRTIO_MMIO_QUEUE_DESC_LOW, at);
+		vdev_set(dev, VIRTIO_MMIO_QUEUE_AVAIL_LOW, at + 256);
+		vdev_set(dev, VIRTIO_MMIO_QUEUE_USED_LOW, at + 512);
+		vdev_set(dev, VIRTIO_MMIO_QUEUE_READY, 1);
 	}
-	set(dev, VIRTIO_MMIO_STATUS, VIRTIO_CONFIG_S_DRIVER_OK);
+	vdev_set(dev, VIRTIO_MMIO_STATUS, VIRTIO_CONFIG_S_DRIVER_OK);
 }
 
 /* A descriptor, and with `show` an available entry for it. */
@@ -177,7 +144,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			add(dev, &in);
 			break;
 		case 3:
-			turn(dev);
+			vdev_turn(dev);
 			break;
 		case 4:
 			off = take(&in, 2) % RAM;
@@ -200,7 +167,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			break;
 		}
 	}
-	set(dev, VIRTIO_MMIO_STATUS, 0);
+	vdev_set(dev, VIRTIO_MMIO_STATUS, 0);
 	if (hv_vdev_read(dev, VIRTIO_MMIO_STATUS, 4))
 		abort();
 	dev->bus = NULL;

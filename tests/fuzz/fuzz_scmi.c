@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "virtio/dev/scmi.h"
+#include "tests/fuzz/vdev_turn.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -125,55 +126,25 @@ static const struct hv_clock_backend backend = {
 	.power = w_power,
 };
 
-static void ignore_irq(const struct hv_vbus *bus, uint32_t irq)
-{
-	(void)bus;
-	(void)irq;
-}
-
-static void ignore_release(const struct hv_vbus *bus, unsigned int cpu)
-{
-	(void)bus;
-	(void)cpu;
-}
-
-/* The worker's part, on this thread: what happens depends on the input alone. */
-static void turn(struct hv_vdev *dev)
-{
-	struct hv_worker *w = &dev->workers[0];
-
-	if (atomic_exchange(&w->messages, 0) & HV_MSG_LIFE)
-		hv_vdev_settle(dev, w);
-	atomic_store(&w->kicked, 0);
-	if (w->live && !atomic_load(&dev->broken))
-		dev->ops->work(dev, w);
-}
-
-static void set(struct hv_vdev *dev, uint64_t off, uint32_t value)
-{
-	hv_vdev_write(dev, off, 4, value, 0);
-	turn(dev);
-}
-
 static void start(struct hv_vdev *dev)
 {
-	set(dev, VIRTIO_MMIO_STATUS, 0);
+	vdev_set(dev, VIRTIO_MMIO_STATUS, 0);
 	memset(ram, 0, OUT);
-	set(dev, VIRTIO_MMIO_STATUS, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER);
-	set(dev, VIRTIO_MMIO_DRIVER_FEATURES_SEL, 1);
-	set(dev, VIRTIO_MMIO_DRIVER_FEATURES, 1);
-	set(dev, VIRTIO_MMIO_STATUS, VIRTIO_CONFIG_S_FEATURES_OK);
+	vdev_set(dev, VIRTIO_MMIO_STATUS, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER);
+	vdev_set(dev, VIRTIO_MMIO_DRIVER_FEATURES_SEL, 1);
+	vdev_set(dev, VIRTIO_MMIO_DRIVER_FEATURES, 1);
+	vdev_set(dev, VIRTIO_MMIO_STATUS, VIRTIO_CONFIG_S_FEATURES_OK);
 	for (uint32_t i = 0; i < 2; i++) {
 		uint32_t at = (uint32_t)BASE + i * 2048;
 
-		set(dev, VIRTIO_MMIO_QUEUE_SEL, i);
-		set(dev, VIRTIO_MMIO_QUEUE_NUM, 4);
-		set(dev, VIRTIO_MMIO_QUEUE_DESC_LOW, at);
-		set(dev, VIRTIO_MMIO_QUEUE_AVAIL_LOW, at + 256);
-		set(dev, VIRTIO_MMIO_QUEUE_USED_LOW, at + 512);
-		set(dev, VIRTIO_MMIO_QUEUE_READY, 1);
+		vdev_set(dev, VIRTIO_MMIO_QUEUE_SEL, i);
+		vdev_set(dev, VIRTIO_MMIO_QUEUE_NUM, 4);
+		vdev_set(dev, VIRTIO_MMIO_QUEUE_DESC_LOW, at);
+		vdev_set(dev, VIRTIO_MMIO_QUEUE_AVAIL_LOW, at + 256);
+		vdev_set(dev, VIRTIO_MMIO_QUEUE_USED_LOW, at + 512);
+		vdev_set(dev, VIRTIO_MMIO_QUEUE_READY, 1);
 	}
-	set(dev, VIRTIO_MMIO_STATUS, VIRTIO_CONFIG_S_DRIVER_OK);
+	vdev_set(dev, VIRTIO_MMIO_STATUS, VIRTIO_CONFIG_S_DRIVER_OK);
 }
 
 /* A request of len bytes in at OUT; there is an answer, with a status where there is room. */
@@ -192,7 +163,7 @@ static void request(struct hv_vdev *dev, uint16_t *idx, uint32_t len, uint32_t r
 	memset(ram + 260 + *idx % 4 * 2, 0, 2);
 	show = htole16((uint16_t)(*idx + 1));
 	memcpy(ram + 258, &show, 2);
-	set(dev, VIRTIO_MMIO_QUEUE_NOTIFY, 0);
+	vdev_set(dev, VIRTIO_MMIO_QUEUE_NOTIFY, 0);
 	memcpy(&used, ram + 514, 2);
 	if (le16toh(used) != (uint16_t)(*idx + 1))
 		abort();
@@ -262,7 +233,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		/* Descriptors of length 0 are none. */
 		request(dev, &idx, len, room);
 	}
-	set(dev, VIRTIO_MMIO_STATUS, 0);
+	vdev_set(dev, VIRTIO_MMIO_STATUS, 0);
 	dev->bus = NULL;
 	hv_vdev_destroy(dev);
 	free(dev);

@@ -338,6 +338,13 @@ void srig_driver(struct srig *rig, unsigned int zone, unsigned int cpu, unsigned
 	assert_int_equal(hv_gdev_start(dev), 0);
 }
 
+void srig_open_one(struct srig *rig, struct srig_echo *echo, struct hv_gdev *dev)
+{
+	srig_open(rig, &(struct srig_opts){ .n_zones = 1 });
+	srig_attach(rig, 1, echo, 0);
+	srig_driver(rig, 1, 0, 0, dev);
+}
+
 void srig_send(struct hv_gdev *dev, uint64_t out, uint64_t in, uint32_t len)
 {
 	struct hv_gbuf o = { out, len }, i = { in, len };

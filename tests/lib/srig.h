@@ -83,6 +83,8 @@ void srig_attach(struct srig *rig, unsigned int zone, struct srig_echo *echo, un
 /* Finds, negotiates (all of HV_GDEV_FEATURES) and starts the device in a slot, with both queues. */
 void srig_driver(struct srig *rig, unsigned int zone, unsigned int cpu, unsigned int slot,
 		 struct hv_gdev *dev);
+/* The usual rig: zone 1, the device in its first slot, driven by its first CPU. */
+void srig_open_one(struct srig *rig, struct srig_echo *echo, struct hv_gdev *dev);
 /* Sends len bytes (up to 16 KiB) through queue 0 and checks that they come back. It uses no heap:
  * one thread for each device may. */
 void srig_ping(struct hv_gdev *dev, unsigned int len);

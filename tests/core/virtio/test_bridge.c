@@ -186,9 +186,7 @@ static void test_kick_is_not_answered(void **state)
 	uint64_t before;
 
 	(void)state;
-	srig_open(&rig, &(struct srig_opts){ .n_zones = 1 });
-	srig_attach(&rig, 1, echo, 0);
-	srig_driver(&rig, 1, 0, 0, &dev);
+	srig_open_one(&rig, echo, &dev);
 	before = flag(&rig, 3);
 	for (size_t i = 0; i < sizeof(kicks) / sizeof(kicks[0]); i++) {
 		struct hv_bridge_req req = {
@@ -220,9 +218,7 @@ static void test_kick_that_waits(void **state)
 	struct srig rig;
 
 	(void)state;
-	srig_open(&rig, &(struct srig_opts){ .n_zones = 1 });
-	srig_attach(&rig, 1, echo, 0);
-	srig_driver(&rig, 1, 0, 0, &dev);
+	srig_open_one(&rig, echo, &dev);
 	request(&rig, write_of(1, 3, SRIG_SLOT(0) + VIRTIO_MMIO_QUEUE_NOTIFY, 4, 0));
 	srig_ping(&dev, 64);
 	assert_true(atomic_load(&echo->dev.stats.kicks) >= 1);

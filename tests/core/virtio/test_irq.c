@@ -103,9 +103,7 @@ static void test_interrupt_level(void **state)
 	uint64_t buf;
 
 	(void)state;
-	srig_open(&rig, &(struct srig_opts){ .n_zones = 1 });
-	srig_attach(&rig, 1, echo, 0);
-	srig_driver(&rig, 1, 0, 0, &dev);
+	srig_open_one(&rig, echo, &dev);
 	buf = hv_guest_alloc(rig.guest[1], 64, 64);
 	complete_one(echo, &dev, buf);
 	srig_await(is_asserted, echo, "an interrupt");
@@ -159,9 +157,7 @@ static void test_inject_fails(void **state)
 	struct srig rig;
 
 	(void)state;
-	srig_open(&rig, &(struct srig_opts){ .n_zones = 1 });
-	srig_attach(&rig, 1, echo, 0);
-	srig_driver(&rig, 1, 0, 0, &dev);
+	srig_open_one(&rig, echo, &dev);
 	for (int i = 0; i < 5; i++) {
 		must(hv_sim_fault(rig.hyp, "errno:inject:EIO", &err));
 		srig_ping(&dev, 16);

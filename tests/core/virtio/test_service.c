@@ -33,9 +33,7 @@ static void test_ping(void **state)
 	struct srig rig;
 
 	(void)state;
-	srig_open(&rig, &(struct srig_opts){ .n_zones = 1 });
-	srig_attach(&rig, 1, echo, 0);
-	srig_driver(&rig, 1, 0, 0, &dev);
+	srig_open_one(&rig, echo, &dev);
 	for (unsigned int i = 1; i < 1000; i += 3)
 		srig_ping(&dev, i * 4);
 	hv_gdev_free(&dev);
@@ -335,9 +333,7 @@ static void test_detach_releases(void **state)
 	uint64_t buf;
 
 	(void)state;
-	srig_open(&rig, &(struct srig_opts){ .n_zones = 1 });
-	srig_attach(&rig, 1, echo, 0);
-	srig_driver(&rig, 1, 0, 0, &dev);
+	srig_open_one(&rig, echo, &dev);
 	buf = hv_guest_alloc(rig.guest[1], 64, 64);
 	atomic_store(&echo->hold, true);
 	srig_send(&dev, buf, buf, 64);
