@@ -46,6 +46,23 @@ out_has "READY=1" "so does a script that serves nothing"
 run perl manager.pl 0 "$HVSH" --sim -e 'error "no"'
 is 1
 out_lacks "READY" "but not one that fails"
+${CC:-cc} -o hold_thread "$HVSH_TESTS/cli/hold_thread.c" || exit 1
+mkfifo hold
+NOTIFY_SOCKET=/nowhere WATCHDOG_USEC=200000 "$HVSH" --sim boot_zones.lua 2>stuck.err >/dev/null </dev/null &
+service=$!
+until_has() { for _ in $(seq 600); do grep -qs "$1" "$2" && return; sleep 0.1; done; return 1; }
+until_has serving stuck.err
+./hold_thread $service bridge <hold >held &
+exec 3>hold
+until_has held held
+tap $? "the bridge thread stands still"
+until_has "hvsh: error: the bridge thread does not move; the watchdog is not fed" stuck.err
+tap $? "the watchdog is not fed then, and why is in the log"
+exec 3>&-
+kill $service
+wait $service
+grep -q "closing . devices" stuck.err
+tap $? "it ends in order when the thread goes on"
 NOTIFY_SOCKET=/nowhere run hvsh --sim -e 'print "done"'
 is 0 "nobody listens"
 out_has "done"
