@@ -1,15 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What README.md shows is what happens: its console blocks come out as they stand there.
+# What README.md and the manual show is what happens: their console blocks come out as they stand there.
 . tests/lib/tap.sh
 
 mkdir -p "$work/bin"
 ln -s "$HVSH" "$work/bin/hvsh"
-PATH=$work/bin:$PATH scripts/replay README.md >"$work/README.md"
-code=$?
-out=$(diff README.md "$work/README.md") err=
-is 0 "it can be replayed"
-out_is "" "and every command prints what the page shows"
+for page in README.md docs/bring-up.md; do
+	PATH=$work/bin:$PATH scripts/replay $page >"$work/page.md"
+	code=$?
+	out=$(diff $page "$work/page.md") err=
+	is 0 "$page can be replayed"
+	out_is "" "and every command prints what it shows"
+done
 run grep -c '^\$ hvsh' README.md
 [ "$out" -ge 8 ]
-tap $? "the page shows its commands"
+tap $? "README.md shows its commands"
+unknown=
+for board in modules/board/*.lua; do
+	board=${board##*/}
+	grep -q "\`${board%.lua}\`" docs/bring-up.md || unknown+=" $board"
+done
+out=$unknown
+out_is "" "docs/bring-up.md names every board there is"
 finish
