@@ -67,20 +67,25 @@ ifeq ($(origin CC),default)
 CC := $(CROSS_COMPILE)gcc
 endif
 AR := $(CROSS_COMPILE)ar
+STRIP := $(CROSS_COMPILE)strip
 PKG_CONFIG ?= pkg-config
 # A cross compiler looks into its own libc first, where that is installed: the sysroot's comes before it.
 SYSROOT := $(if $(ROOT),--sysroot=$(ROOT) -B$(ROOT)/usr/lib/$(TRIPLET)/ \
 	-isystem $(ROOT)/usr/include/$(TRIPLET) -isystem $(ROOT)/usr/include)
-pkg = $(shell PKG_CONFIG_LIBDIR=$(ROOT)/usr/lib/$(TRIPLET)/pkgconfig:$(ROOT)/usr/share/pkgconfig \
-	$(if $(ROOT),PKG_CONFIG_SYSROOT_DIR=$(ROOT)) $(PKG_CONFIG) $(1) 2>/dev/null)
+PKG := PKG_CONFIG_LIBDIR=$(ROOT)/usr/lib/$(TRIPLET)/pkgconfig:$(ROOT)/usr/share/pkgconfig \
+	$(if $(ROOT),PKG_CONFIG_SYSROOT_DIR=$(ROOT)) $(PKG_CONFIG)
+pkg = $(shell $(PKG) $(1) 2>/dev/null)
 
-PACKAGES := lua5.4 zlib jansson liburing
-CPPFLAGS += -D_GNU_SOURCE -DHVSH_VERSION='"$(VERSION)"' -DHV_LOG_DEFAULT=$(LOG_LEVEL) \
-	-DHVSH_PREFIX='"$(PREFIX)"' -Icore -I. $(call pkg,--cflags $(PACKAGES))
+GPU := $(filter y,$(VIRTIO_GPU))
+PACKAGES := lua5.4 zlib jansson liburing libseccomp $(if $(GPU),libpng)
+CPPFLAGS += -D_GNU_SOURCE -DHVSH_VERSION='"$(VERSION)"' -DHV_LOG_DEFAULT=$(LOG_LEVEL) -DHVSH_VIRTIO_GPU=$(if $(GPU),1,0) \
+	-DHVSH_PREFIX='"$(PREFIX)"' -Icore -I. $(call pkg,--cflags $(PACKAGES) $(if $(GPU),libdrm))
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 	$(if $(findstring clang,$(CC)),,-Wshadow=local)
-ALL_CFLAGS := -std=gnu11 -fno-strict-aliasing -fstack-protector-strong -pthread $(WARN) $(CFLAGS) $(SYSROOT)
+# The same bytes wherever the source lies; position independent also where the compiler would not do so by itself.
+ALL_CFLAGS := -std=gnu11 -fno-strict-aliasing -fstack-protector-strong -fPIE -ffile-prefix-map=$(CURDIR)=. -pthread \
+	$(WARN) $(CFLAGS) $(SYSROOT)
 LIBS := $(call pkg,--libs $(PACKAGES)) -lfdt -lreadline -lm -pthread
 LDFLAGS += $(SYSROOT)
 ifeq ($(SAN),1)
@@ -91,33 +96,53 @@ ALL_CFLAGS += -fsanitize=$(SAN) -fno-omit-frame-pointer
 LDFLAGS += -fsanitize=$(SAN)
 endif
 
-CORE_SRC := $(sort $(shell find core -name '*.c'))
-LUA_SRC := $(sort $(wildcard lua/*.c))
+not_gpu = $(if $(GPU),$(1),$(filter-out core/virtio/dev/gpu% tests/core/virtio/test_gpu% tests/fuzz/fuzz_gpu%,$(1)))
+CORE_SRC := $(call not_gpu,$(sort $(shell find core -name '*.c')))
+LUA_SRC := $(sort $(filter-out lua/static.c,$(wildcard lua/*.c)))
 EMBED := $(sort $(filter-out lua/meta/fields.lua,$(shell find lua/prelude lua/meta modules -name '*.lua')))
 CORE_OBJ := $(CORE_SRC:%.c=$(O)/%.o)
 LUA_OBJ := $(filter-out $(O)/lua/main.o,$(LUA_SRC:%.c=$(O)/%.o)) $(O)/embed.o
-TEST_SRC := $(sort $(shell find tests/core -name 'test_*.c'))
+TEST_SRC := $(call not_gpu,$(sort $(shell find tests/core -name 'test_*.c')))
 TEST_BIN := $(TEST_SRC:%.c=$(O)/%)
 TEST_LIB_OBJ := $(patsubst %.c,$(O)/%.o,$(sort $(wildcard tests/lib/*.c)))
-FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SRC := $(call not_gpu,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(O)/fuzz/%)
 
 ifeq ($(V),0)
 say = @printf '  %-7s %s\n' $(1) $(2);
 endif
 
+# STATIC=1: all libraries in one file, for a root file system without them.
+STATIC ?=
+PROGRAM := $(O)/$(if $(STATIC),static/)hvsh
+ifneq ($(STATIC),)
+ifneq ($(SAN),)
+$(error STATIC and SAN exclude each other: there are no static sanitizers)
+endif
+endif
+
 # With KDIR the modules, too, as the old tool has it.
-all: $(O)/hvsh $(if $(KDIR),kmod)
+all: $(PROGRAM) $(if $(KDIR),kmod)
 
 $(O)/hvsh: $(O)/lua/main.o $(LUA_OBJ) $(O)/libhvcore.a
 	$(call say,LINK,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 	@ln -sf hvsh $(O)/hvisor
+
+# It loads no libraries at run time, either: lua/static.c.
+$(O)/static/hvsh: private LIBS := $(call pkg,--static --libs $(PACKAGES)) -lfdt -lreadline -ltinfo -lm -pthread
+$(O)/static/hvsh: $(O)/lua/main.o $(LUA_OBJ) $(O)/lua/static.o $(O)/libhvcore.a
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(CC) $(LDFLAGS) -static-pie -Wl,--wrap=dlopen -o $@.tmp $^ $(LIBS)
+	@$(STRIP) $@.tmp && mv $@.tmp $@ && ln -sf hvsh $(@D)/hvisor
+	@echo "$@: $$(($$(wc -c < $@) / 1024)) KiB, all libraries in it"
 
 $(O)/libhvcore.a: $(CORE_OBJ)
 	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $^
 
 # What the objects depend on besides their sources: the flags they were built with.
 $(O)/flags: FORCE
+	@$(PKG) --print-errors --exists $(PACKAGES) || { echo "hvsh: a library is missing$(if $(ROOT), in ROOT=$(ROOT)):" \
+		"$(if $(ROOT),scripts/sysroot.sh makes a folder that has all,scripts/setup.sh build installs it)" >&2; exit 1; }
 	@mkdir -p $(O)
 	@echo '$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) $(LIBS)' | cmp -s - $@ || \
 		echo '$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) $(LIBS)' > $@
@@ -128,6 +153,11 @@ $(O)/%.o: %.c $(O)/flags
 
 $(O)/embed.c: scripts/embed.sh $(EMBED) $(O)/flags
 	$(call say,EMBED,$@)sh scripts/embed.sh $(EMBED) > $@.tmp && mv $@.tmp $@
+# The keys' names, as the kernel's header has them.
+$(O)/input_names.h: scripts/input_names.sh $(O)/flags
+	$(call say,NAMES,$@)sh scripts/input_names.sh $(CC) $(SYSROOT) > $@.tmp && mv $@.tmp $@
+$(O)/lua/bind_input.o: $(O)/input_names.h
+$(O)/lua/bind_input.o: private CPPFLAGS += -I$(O)
 $(O)/embed.o: $(O)/embed.c
 	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
 
@@ -135,6 +165,11 @@ $(TEST_BIN): $(O)/%: $(O)/%.o $(TEST_LIB_OBJ) $(O)/libhvcore.a
 	$(call say,LINK,$@)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
 $(O)/tests/core/control/test_attach: $(O)/lua/attach.o $(O)/lua/attach_local.o $(O)/lua/attach_remote.o $(O)/lua/rawtty.o
 $(O)/tests/core/control/test_attach: private LIBS := $(O)/libhvcore.a $(LIBS)
+# Loaded by the test, as libdrm is by the output.
+$(O)/tests/core/virtio/test_gpu_drm: | $(O)/tests/core/virtio/fake_libdrm.so
+$(O)/tests/core/virtio/fake_libdrm.so: tests/core/virtio/fake_libdrm.c tests/core/virtio/fake_libdrm.h $(O)/flags
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -fPIC $(LDFLAGS) -shared -o $@ $<
 # cmocka 2 has new names for what it shares with cmocka 1.
 $(TEST_BIN:%=%.o) $(TEST_LIB_OBJ): private CPPFLAGS += -Itests/lib -Wno-deprecated-declarations
 
@@ -208,19 +243,31 @@ bench:
 
 install: all
 	@$(MAKE) --no-print-directory install-files
-install-files:
-	install -Dm755 $(O)/hvsh $(DESTDIR)$(PREFIX)/bin/hvsh
+install-files: install-program
+	@$(MAKE) --no-print-directory -C kmod dkms DESTDIR='$(DESTDIR)'
+install-program:
+	install -Dm755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/hvsh
 	ln -sf hvsh $(DESTDIR)$(PREFIX)/bin/hvisor
 	install -d $(DESTDIR)$(PREFIX)/share/hvsh/examples
 	cp -R examples/. $(DESTDIR)$(PREFIX)/share/hvsh/examples/
+	@# Not what images/make.lua has made here.
+	find $(DESTDIR)$(PREFIX)/share/hvsh/examples/images -type f ! -name make.lua ! -name '*.dts' -delete
+	find $(DESTDIR)$(PREFIX)/share/hvsh/examples -name '*.lua' -exec chmod 755 {} +
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	for unit in hvsh.service hvsh@.service; do sed 's,@PREFIX@,$(PREFIX),' scripts/service/$$unit.in \
 		> $(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit || exit; done
 	sed 's,@PREFIX@,$(PREFIX),' scripts/service/hvsh.init.in > $(DESTDIR)$(PREFIX)/share/hvsh/hvsh.init
 	chmod 755 $(DESTDIR)$(PREFIX)/share/hvsh/hvsh.init
-	@$(MAKE) --no-print-directory -C kmod dkms DESTDIR='$(DESTDIR)'
+	install -Dm644 scripts/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/hvsh
+	for page in docs/man/*.[1-9]; do \
+		install -Dm644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit; done
+	echo '.so man1/hvsh.1' > $(DESTDIR)$(PREFIX)/share/man/man1/hvisor.1
 	install -Dm644 README.md $(DESTDIR)$(PREFIX)/share/doc/hvsh/README.md
 	install -m644 docs/*.md $(DESTDIR)$(PREFIX)/share/doc/hvsh/
+
+# Packages of Debian: build/deb/hvsh_VERSION_ARCH.deb and hvsh-dkms_VERSION_all.deb
+deb: all
+	+@scripts/package/deb.sh $(TARGET) $(PROGRAM) '$(STRIP)' '$(ROOT)'
 
 clean:
 	rm -rf build
@@ -232,6 +279,7 @@ help:
 ## make demo          two zones on the simulated hypervisor; installs what it needs
 ## make test          all tests on this machine; installs what it needs
 ## make install       DESTDIR= PREFIX=/usr; the kernel modules' sources go to /usr/src, for DKMS
+## make deb           packages of Debian in build/deb: hvsh, hvsh-dkms; with STATIC=1 hvsh needs no others
 ## make clean
 ##
 ## Kernel modules and other machines (Debian 12 or 13; packages are downloaded, tools installed):
@@ -250,13 +298,15 @@ help:
 ## ARCH=arm64|riscv64|loongarch64|x86_64   for another machine (riscv and loongarch mean the same)
 ## CROSS_COMPILE=prefix-   its compiler      ROOT=folder   its root file system (scripts/sysroot.sh ARCH makes one)
 ## KDIR=folder   the kernel to build modules for; with plain make they are built as well
-## LOG=error|warn|info|debug   the default log level      VIRTIO_GPU=y|n
+## LOG=error|warn|info|debug   the default log level
+## VIRTIO_GPU=n  leaves graphics cards out, and libpng with them
+## STATIC=1      one file with all libraries in it, for a root file system that has none of them
 ## O=folder      where to build      V=1   show commands      SAN=1   with sanitizers
 ## HVSH_CACHE=folder   keeps what is downloaded (default: build/cache), for several trees and beyond make clean
 
 -include $(CORE_OBJ:.o=.d) $(LUA_OBJ:.o=.d) $(O)/lua/main.d $(TEST_BIN:%=%.d) $(TEST_LIB_OBJ:.o=.d)
 
 FORCE:
-.PHONY: all install install-files demo test test-build long-test soak kmod kmod-test cross system-test demo-qemu \
+.PHONY: all install install-files install-program deb demo test test-build long-test soak kmod kmod-test cross system-test demo-qemu \
 	fuzz fuzz-build fuzz-bin bench clean help FORCE
 .SECONDARY:

@@ -23,8 +23,8 @@ folder=${2:-build/sysroot/$debian}
 host=$(dpkg --print-architecture)
 
 scripts/debian.sh -d "$suite" "$debian" "$folder" \
-	libc6-dev linux-libc-dev liblua5.4-dev libfdt-dev libreadline-dev zlib1g-dev libjansson-dev liburing-dev \
-	libcmocka-dev libatomic1
+	libc6-dev linux-libc-dev liblua5.4-dev libfdt-dev libreadline-dev zlib1g-dev libjansson-dev liburing-dev libseccomp-dev \
+	libpng-dev libdrm-dev libcmocka-dev libatomic1
 if [ "$debian" != "$host" ]; then
 	command -v patchelf >/dev/null || fail "patchelf is missing: apt-get install patchelf"
 	scripts/debian.sh -d "$suite" "$host" "$folder/compiler" "gcc-$(echo "$triplet" | tr _ -)"

@@ -5,14 +5,21 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #ifndef HV_LOG_DEFAULT
 #define HV_LOG_DEFAULT HV_LOG_WARN
 #endif
 
 static const char *const level_names[] = { "error", "warn", "info", "debug" };
+
+/* As syslog(3) numbers them. */
+static const int journal_levels[] = { 3, 4, 6, 7 };
 
 static _Atomic int current_level = HV_LOG_DEFAULT;
 static pthread_mutex_t sink_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -50,6 +57,22 @@ int hv_log_level_parse(const char *word)
 	return -EINVAL;
 }
 
+/*
+ * Whether standard error goes to systemd's journal, which reads levels from lines and knows name and
+ * pid itself: it names the stream that it has given us. Asked each time: standard error may have been
+ * pointed elsewhere meanwhile.
+ */
+static bool is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long dev, ino;
+	struct stat st;
+	int end = 0;
+
+	return stream && sscanf(stream, "%llu:%llu%n", &dev, &ino, &end) == 2 && !stream[end] &&
+	       !fstat(STDERR_FILENO, &st) && st.st_dev == dev && st.st_ino == ino;
+}
+
 /* What guests and files bring into a message must not steer the reader's terminal. */
 static void disarm(char *text)
 {
@@ -64,6 +87,7 @@ void hv_log(enum hv_log_level level, const char *fmt, ...)
 	char text[2048];
 	char *rest = text;
 	const char *line;
+	bool journal;
 	va_list ap;
 
 	if (level > hv_log_level())
@@ -74,11 +98,14 @@ void hv_log(enum hv_log_level level, const char *fmt, ...)
 	disarm(text);
 
 	pthread_mutex_lock(&sink_lock);
+	journal = !sink_fn && is_journal();
 	while ((line = strsep(&rest, "\n"))) {
 		if (!*line && line != text)
 			continue;
 		if (sink_fn)
 			sink_fn(level, line, sink_arg);
+		else if (journal)
+			fprintf(stderr, "<%d>%s\n", journal_levels[level], line);
 		else
 			fprintf(stderr, "hvsh: %s: %s\n", level_names[level], line);
 	}

@@ -11,7 +11,8 @@ enum hv_log_level {
 
 /*
  * Where lines go: a function of the program, or standard error when none is
- * set. It may be called by any thread, one line (without newline) at a time, and
+ * set, with the journal's levels before them where that is systemd's journal
+ * (JOURNAL_STREAM). It may be called by any thread, one line (without newline) at a time, and
  * must not log itself. Control characters arrive as '?'.
  */
 typedef void hv_log_sink_fn(enum hv_log_level level, const char *line, void *arg);

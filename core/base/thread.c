@@ -19,6 +19,8 @@ int hv_thread_start(pthread_t *thread, void *(*body)(void *arg), void *arg, cons
 	int rc;
 
 	sigfillset(&all);
+	/* The kernel sends it for what the thread itself did, and sandbox_everywhere to reach it. */
+	sigdelset(&all, SIGSYS);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	rc = pthread_create(thread, NULL, body, arg);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);

@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 /*
- * Starts a thread that takes no signals (they are the main thread's) under a name of at most 15
- * bytes. 0 or -errno.
+ * Starts a thread that takes no signals but SIGSYS (they are the main thread's) under a name of at
+ * most 15 bytes. 0 or -errno.
  */
 int hv_thread_start(pthread_t *thread, void *(*body)(void *arg), void *arg, const char *name);
 

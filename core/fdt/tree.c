@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sandbox/opener.h"
+
 /* The header, in words: what fdt_check_full only has numbers for. */
 static int check_header(const void *blob, size_t size, struct hv_err *err)
 {
@@ -141,7 +143,7 @@ int hv_fdt_open_file(const char *path, struct hv_fdt **tree, struct hv_err *err)
 	int fd, rc;
 
 	/* Without O_NONBLOCK a FIFO would wait for its writer. */
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	fd = hv_opener_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
 	if (fd < 0)
 		return hv_err_sys(err, errno, "%s: cannot open", path);
 	if (fstat(fd, &st) < 0) {

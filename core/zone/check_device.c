@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sandbox/opener.h"
+
 /*
  * What stands behind virtio devices: files that must be there, and what two devices cannot share.
  * Whether an image is locked, or a TAP is taken, shows when it is opened, still before anything is
@@ -62,7 +64,7 @@ static void check_image(struct hv_check *c, const struct hv_entry *e,
 	hv_device_what(d, what);
 	if (!path)
 		return;
-	if (stat(path, &st) < 0) {
+	if (hv_opener_stat(path, &st) < 0) {
 		f = hv_report(c, e, what, origin(d, "image"), HV_ERROR, "disk-image",
 			      "disk image %s: %s", path, strerror(errno));
 		if (errno == ENOENT)
@@ -74,7 +76,7 @@ static void check_image(struct hv_check *c, const struct hv_entry *e,
 	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
 		hv_report(c, e, what, origin(d, "image"), HV_ERROR, "disk-image",
 			  "disk image %s is neither a file nor a block device", path);
-	else if (access(path, written_file(d) == path ? R_OK | W_OK : R_OK) < 0)
+	else if (hv_opener_access(path, written_file(d) == path ? R_OK | W_OK : R_OK) < 0)
 		hv_report(c, e, what, origin(d, "image"), HV_ERROR, "disk-image",
 			  "disk image %s: %s", path, strerror(errno));
 	else if (S_ISREG(st.st_mode) && st.st_size < SECTOR)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "sandbox/opener.h"
 #include "zone/board.h"
 
 #define IOMEM_MAX (4u << 20)
@@ -30,10 +31,12 @@ static const char *below(const char *path)
 	return *path == '/' ? path + 1 : path;
 }
 
-/* A file below dir, at most max bytes. Missing is no error. */
+/* A file below dir, or AT_FDCWD for one that needs rights, at most max bytes. Missing is no error.
+ */
 static int read_file(int dir, const char *name, size_t max, struct bytes *out, struct hv_err *err)
 {
-	int fd = openat(dir, below(name), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int fd = dir == AT_FDCWD ? hv_opener_read(name)
+				 : openat(dir, below(name), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	size_t cap = 0;
 	ssize_t n = 1;
 	int ret = 0;
@@ -179,10 +182,11 @@ static int parse_iomem(struct hv_host *host, char *text, struct hv_err *err)
 	return 0;
 }
 
-static int read_iomem(int root, struct hv_host *host, struct hv_err *err)
+static int read_iomem(int root, bool real, struct hv_host *host, struct hv_err *err)
 {
 	struct bytes file;
-	int ret = read_file(root, "/proc/iomem", IOMEM_MAX, &file, err);
+	/* Addresses read 0 without the right to see them. */
+	int ret = read_file(real ? AT_FDCWD : root, "/proc/iomem", IOMEM_MAX, &file, err);
 
 	if (!ret && file.data) {
 		if (memchr(file.data, '\0', file.len))
@@ -478,10 +482,10 @@ int hv_host_read(const char *root, struct hv_host *host, struct hv_err *err)
 	int dir, ret;
 
 	*host = (struct hv_host){ 0 };
-	dir = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	dir = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return hv_err_sys(err, errno, "cannot open %s", root);
-	ret = read_iomem(dir, host, err) ?: read_reserved(dir, host, err) ?:
+	ret = read_iomem(dir, !strcmp(root, "/"), host, err) ?: read_reserved(dir, host, err) ?:
 	      read_cpus(dir, host, err);
 	close(dir);
 	if (ret) {

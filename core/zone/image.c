@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sandbox/opener.h"
+
 #define DTB_MAGIC 0xd00dfeed
 #define UIMAGE_MAGIC 0x27051956
 #define UIMAGE_HEADER 64
@@ -257,7 +259,7 @@ static int open_file(struct hv_image *image, struct hv_err *err)
 	off_t size;
 
 	/* Without O_NONBLOCK a FIFO would wait for its writer. */
-	image->fd = open(image->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	image->fd = hv_opener_open(image->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
 	if (image->fd < 0)
 		return hv_err_sys(err, errno, "cannot open");
 	if (fstat(image->fd, &st) < 0)

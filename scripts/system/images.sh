@@ -21,8 +21,8 @@ fail() {
 
 mkdir -p "$out"
 userland=$out/userland
-scripts/debian.sh -d "$suite" arm64 "$userland" busybox-static fio e2fsprogs liblua5.4-0 libfdt1 libjansson4 \
-	libreadline8t64 liburing2 zlib1g
+scripts/debian.sh -d "$suite" arm64 "$userland" busybox-static fio e2fsprogs liblua5.4-0 libfdt1 libjansson4 libdrm2 \
+	libpng16-16t64 libreadline8t64 libseccomp2 liburing2 zlib1g
 
 # The name of the newest kernel is what linux-image-arm64 depends on.
 scripts/debian.sh "$suite" arm64 "$out/meta" linux-image-arm64
@@ -36,21 +36,21 @@ ko=$out/kernel/lib/modules/$release/kernel
 
 # ---- pieces
 
-# load TREE MODULE…: unpacks modules and what they depend on into TREE/modules; TREE/modules/order says how to load them.
+# load TREE ORDER MODULE…: unpacks modules and what they depend on into TREE/modules; TREE/modules/ORDER says how to load them.
 load() {
-	local tree=$1 name file depends
-	shift
+	local tree=$1 order=$2 name file depends
+	shift 2
 	mkdir -p "$tree/modules"
-	touch "$tree/modules/order"
+	touch "$tree/modules/$order"
 	for name; do
-		! grep -qx "$name" "$tree/modules/order" || continue
+		! grep -qx "$name" "$tree/modules/$order" || continue
 		file=$(find "$ko/" -name "$name.ko.xz" -o -name "${name//_/-}.ko.xz" | head -n 1)
 		[ -n "$file" ] || fail "$kernel has no module $name"
 		xz -dc "$file" >"$tree/modules/$name.ko"
 		depends=$(tr '\0' '\n' <"$tree/modules/$name.ko" | sed -n 's/^depends=//p' | tr ',-' ' _')
 		# shellcheck disable=SC2086
-		load "$tree" $depends
-		echo "$name" >>"$tree/modules/order"
+		load "$tree" "$order" $depends
+		echo "$name" >>"$tree/modules/$order"
 	done
 }
 
@@ -67,23 +67,31 @@ needs() {
 	readelf -dl "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p; s/.*program interpreter: .*\/\(.*\)\]/\1/p'
 }
 
-# program TREE FILE [NAME]: copies a program with the libraries that it needs, and those that they need.
-program() {
-	local tree=$1 lib=$1/usr/lib/aarch64-linux-gnu queue name found
+# libraries TREE NAME…: copies shared libraries with those that they need.
+libraries() {
+	local lib=$1/usr/lib/aarch64-linux-gnu queue name found
 	mkdir -p "$lib"
-	[ -e "$tree/lib" ] || ln -s usr/lib "$tree/lib"
-	[ -e "$tree/usr/lib/ld-linux-aarch64.so.1" ] || ln -s aarch64-linux-gnu/ld-linux-aarch64.so.1 "$tree/usr/lib/"
-	install -m755 "$2" "$tree/usr/bin/${3:-$(basename "$2")}"
-	mapfile -t queue < <(needs "$2")
+	[ -e "$1/lib" ] || ln -s usr/lib "$1/lib"
+	[ -e "$1/usr/lib/ld-linux-aarch64.so.1" ] || ln -s aarch64-linux-gnu/ld-linux-aarch64.so.1 "$1/usr/lib/"
+	shift
+	queue=("$@")
 	while [ ${#queue[@]} -gt 0 ]; do
 		name=${queue[0]}
 		queue=("${queue[@]:1}")
 		[ ! -e "$lib/$name" ] || continue
 		found=$(find "$userland/usr/lib/aarch64-linux-gnu" -name "$name" | head -n 1)
-		[ -n "$found" ] || fail "$2 needs $name, which is in none of the packages"
+		[ -n "$found" ] || fail "$name is needed, which is in none of the packages"
 		cp -L "$found" "$lib/$name"
 		mapfile -t -O ${#queue[@]} queue < <(needs "$lib/$name")
 	done
+}
+
+# program TREE FILE [NAME]: copies a program with the libraries that it needs.
+program() {
+	local needed
+	mapfile -t needed < <(needs "$2")
+	libraries "$1" "${needed[@]}"
+	install -m755 "$2" "$1/usr/bin/${3:-$(basename "$2")}"
 }
 
 # As root would own it, whoever builds it.
@@ -106,8 +114,16 @@ fresh() {
 
 fresh "$out/zone-initrd"
 busybox "$out/zone-initrd"
-load "$out/zone-initrd" virtio_mmio virtio_blk virtio_net crc32c_generic ext4
+load "$out/zone-initrd" order virtio_mmio virtio_blk virtio_net crc32c_generic ext4
 install -m755 $from/zone1/initrd-init "$out/zone-initrd/init"
+
+fresh "$out/zone-panel"
+busybox "$out/zone-panel"
+load "$out/zone-panel" order virtio_mmio virtio_gpu virtio_input
+[ ! -e "$out/extra/vt" ] || install -m755 "$out/extra/vt" "$out/zone-panel/usr/bin/"
+install -m755 $from/panel/init "$out/zone-panel/init"
+install -m644 $from/panel/inittab "$out/zone-panel/etc/inittab"
+ln -sf ../bin/busybox "$out/zone-panel/sbin/init"
 
 fresh "$out/zone-root"
 busybox "$out/zone-root"
@@ -120,19 +136,22 @@ fresh "$out/disk"
 install -m644 "$out/kernel/boot/vmlinuz-$release" "$out/Image"
 ln "$out/Image" "$out/disk/Image"
 cpio_of "$out/zone-initrd" | gzip -1 >"$out/disk/initrd.gz"
+cpio_of "$out/zone-panel" | gzip -1 >"$out/disk/panel.gz"
 ext4_of "$out/zone-root" "$out/disk/root1.ext4" 384M
 cp --sparse=always "$out/disk/root1.ext4" "$out/disk/root2.ext4"
 for zone in linux1 linux2; do
 	dtc -q -I dts -O dtb -o "$out/disk/$zone.dtb" examples/images/$zone.dts
 done
-install -m644 $from/boot_zones.lua "$out/disk/"
+install -m644 $from/boot_zones.lua $from/boot_screen.lua "$out/disk/"
 ext4_of "$out/disk" "$out/disk.img" 1280M
 
 # ---- zone0
 
 fresh "$out/zone0"
 busybox "$out/zone0"
-load "$out/zone0" virtio_mmio virtio_blk crc32c_generic ext4 loop tun
+load "$out/zone0" order virtio_mmio virtio_blk crc32c_generic ext4 loop tun
+# A graphics card is there in one test only.
+load "$out/zone0" display virtio_gpu
 [ ! -e "$modules/hvisor.ko" ] || {
 	for_kernel=$(tr '\0' '\n' <"$modules/hvisor.ko" | sed -n 's/^vermagic=\([^ ]*\).*/\1/p')
 	[ "$for_kernel" = "$release" ] || fail "$modules/hvisor.ko is for kernel $for_kernel, this one is $release"
@@ -140,6 +159,8 @@ load "$out/zone0" virtio_mmio virtio_blk crc32c_generic ext4 loop tun
 	echo hvisor >>"$out/zone0/modules/order"
 }
 program "$out/zone0" "$hvsh" hvsh
+# hvsh loads it when a screen is shown.
+libraries "$out/zone0" libdrm.so.2
 program "$out/zone0" "$userland/usr/sbin/e2fsck"
 program "$out/zone0" "$userland/usr/bin/fio"
 for file in "$out"/extra/*; do

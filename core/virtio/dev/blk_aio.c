@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/thread.h"
@@ -77,11 +78,37 @@ static bool ring_suffices(struct io_uring *ring)
 	return ok;
 }
 
+/*
+ * A filter of system calls does not see what a ring is asked for: it is told to do nothing but what
+ * a disk needs. Linux 5.10 or later.
+ */
+static int ring_restrict(struct io_uring *ring)
+{
+	static const uint8_t ops[] = {
+		IORING_OP_READ,	  IORING_OP_READV,	  IORING_OP_WRITE,
+		IORING_OP_WRITEV, IORING_OP_ASYNC_CANCEL,
+	};
+	struct io_uring_restriction rules[sizeof(ops)] = { 0 };
+
+	for (size_t i = 0; i < sizeof(ops); i++) {
+		rules[i].opcode = IORING_RESTRICTION_SQE_OP;
+		rules[i].sqe_op = ops[i];
+	}
+	/* liburing 2.3 declares functions for these but has them not. */
+	if (syscall(SYS_io_uring_register, ring->ring_fd, IORING_REGISTER_RESTRICTIONS, rules,
+		    sizeof(ops)) ||
+	    syscall(SYS_io_uring_register, ring->ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0))
+		return -errno;
+	return 0;
+}
+
 static int ring_init(struct io_uring *ring, unsigned int depth)
 {
 	/* Completions are looked for between requests, so nobody need interrupt us for them. */
 	const unsigned int flags[] = {
-		IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
+		IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
+			IORING_SETUP_R_DISABLED,
+		IORING_SETUP_R_DISABLED,
 		0,
 	};
 	int rc = -ENOSYS;
@@ -93,9 +120,13 @@ static int ring_init(struct io_uring *ring, unsigned int depth)
 	}
 	if (rc)
 		return rc;
-	if (!ring_suffices(ring)) {
+	if (!ring_suffices(ring))
+		rc = -ENOSYS;
+	else if (ring->flags & IORING_SETUP_R_DISABLED)
+		rc = ring_restrict(ring);
+	if (rc) {
 		io_uring_queue_exit(ring);
-		return -ENOSYS;
+		return rc;
 	}
 	io_uring_ring_dontfork(ring);
 	return 0;
@@ -224,7 +255,8 @@ static void *pool_main(void *arg)
 	return NULL;
 }
 
-/* Called with the lock. One more thread when all are busy; failing matters only when none is there. */
+/* Called with the lock. One more thread when all are busy; failing matters only when none is there.
+ */
 static int pool_grow(struct pool *pool)
 {
 	int rc;

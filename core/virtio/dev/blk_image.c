@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "base/size.h"
+#include "sandbox/opener.h"
 
 static int open_error(int code, const char *path, bool readonly, struct hv_err *err)
 {
@@ -103,13 +104,28 @@ static void measure_file(struct hv_blk_file *file, const struct stat *st)
 				   (off_t)hv_align_up(file->bytes, HV_MIB), HV_PAGE_SIZE);
 }
 
+static bool same_file(int a, int b)
+{
+	struct stat x, y;
+
+	return !fstat(a, &x) && !fstat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 static int open_direct(struct hv_blk_file *file, struct hv_err *err)
 {
+	int flags = (file->readonly ? O_RDONLY : O_RDWR) | O_DIRECT | O_CLOEXEC;
 	char path[48];
 
 	/* Another description of the very same file, whatever its name leads to by now. */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", file->fd);
-	file->direct_fd = open(path, (file->readonly ? O_RDONLY : O_RDWR) | O_DIRECT | O_CLOEXEC);
+	file->direct_fd = open(path, flags);
+	/* In the sandbox descriptors are not opened anew; the opener knows only names. */
+	if (file->direct_fd < 0 && hv_opener_sealed()) {
+		file->direct_fd = hv_opener_open(file->path, flags, 0);
+		if (file->direct_fd >= 0 && !same_file(file->fd, file->direct_fd))
+			return hv_err_set(err, EINVAL, "%s: changed while it was opened",
+					  file->path);
+	}
 	if (file->direct_fd < 0)
 		return hv_err_sys(err, errno, "%s: direct = true is not possible here", file->path);
 	return 0;
@@ -123,7 +139,7 @@ int hv_blk_file_open(struct hv_blk_file *file, const char *path, bool readonly, 
 	int rc;
 
 	*file = (struct hv_blk_file){ .fd = -1, .direct_fd = -1, .readonly = readonly };
-	if (stat(path, &st))
+	if (hv_opener_stat(path, &st))
 		return open_error(errno, path, readonly, err);
 	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
 		return hv_err_set(err, EINVAL, "%s: is %s: a disk is a file or a block device",
@@ -132,7 +148,7 @@ int hv_blk_file_open(struct hv_blk_file *file, const char *path, bool readonly, 
 	if (!file->path)
 		return hv_err_nomem(err);
 	/* The kernel's own users of a block device (mounts, volumes) are asked by O_EXCL. */
-	file->fd = open(path, flags | (S_ISBLK(st.st_mode) && !readonly ? O_EXCL : 0));
+	file->fd = hv_opener_open(path, flags | (S_ISBLK(st.st_mode) && !readonly ? O_EXCL : 0), 0);
 	if (file->fd < 0) {
 		rc = open_error(errno, path, readonly, err);
 		goto fail;

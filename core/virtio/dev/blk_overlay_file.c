@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/size.h"
+#include "sandbox/opener.h"
 #include "virtio/dev/blk_overlay_priv.h"
 
 static int allocate(struct hv_overlay *ov, struct hv_err *err)
@@ -68,7 +69,7 @@ static int sync_name(const char *path)
 		memcpy(dir, path, len);
 		dir[len] = '\0';
 	}
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = hv_opener_open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
 	rc = fsync(fd) ? -errno : 0;
@@ -200,7 +201,7 @@ int hv_overlay_open(const char *path, const struct hv_blk_file *base, struct hv_
 
 	if (!ov)
 		return hv_err_nomem(err);
-	ov->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+	ov->fd = hv_opener_open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
 	if (ov->fd < 0 || fstat(ov->fd, &st)) {
 		rc = hv_err_sys(err, errno, "%s: cannot open the overlay", path);
 		goto fail;

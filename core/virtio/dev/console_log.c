@@ -11,11 +11,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sandbox/opener.h"
+
 static int open_file(const char *path, int *out, uint64_t *size, struct hv_err *err)
 {
 	/* A FIFO without a reader would keep us here. */
-	int fd =
-		open(path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0640);
+	int fd = hv_opener_open(
+		path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0640);
 	struct stat st;
 	int rc;
 
@@ -87,7 +89,7 @@ static int shift(const struct hv_console_log *log, struct hv_err *err)
 		if (number(log, n, to) || number(log, n - 1, from))
 			return hv_err_sys(err, ENAMETOOLONG, "cannot rename its log '%s'",
 					  log->path);
-		if (rename(from, to) < 0 && errno != ENOENT)
+		if (hv_opener_rename(from, to) < 0 && errno != ENOENT)
 			return hv_err_sys(err, errno, "cannot rename its log '%s' to '%s'", from,
 					  to);
 	}

@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "base/thread.h"
+#include "sandbox/opener.h"
 #include "virtio/dev/console_priv.h"
 
 #define CHUNK 4096
@@ -80,8 +81,8 @@ static bool is_our_link(const char *link, const char *path)
 static int make_link(struct pty *pty, const char *link, struct hv_err *err)
 {
 	if (is_our_link(link, NULL))
-		unlink(link);
-	if (symlink(pty->path, link) < 0)
+		hv_opener_unlink(link);
+	if (hv_opener_symlink(pty->path, link) < 0)
 		return errno == EEXIST ? hv_err_set(err, EEXIST,
 						    "'%s' exists and is not a link to a pty; it "
 						    "is left alone",
@@ -90,7 +91,7 @@ static int make_link(struct pty *pty, const char *link, struct hv_err *err)
 						    "cannot make the link '%s' to its pty", link);
 	pty->link = strdup(link);
 	if (!pty->link) {
-		unlink(link);
+		hv_opener_unlink(link);
 		return hv_err_nomem(err);
 	}
 	return 0;
@@ -348,7 +349,7 @@ static void pty_free(struct pty *pty)
 {
 	hv_console_close(pty->client);
 	if (pty->link && is_our_link(pty->link, pty->path))
-		unlink(pty->link);
+		hv_opener_unlink(pty->link);
 	if (pty->master >= 0)
 		close(pty->master);
 	free(pty->path);

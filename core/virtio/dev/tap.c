@@ -12,8 +12,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "sandbox/opener.h"
 #include "virtio/dev/net_frame.h"
 #include "virtio/dev/tap_link.h"
+#include "virtio/dev/tap_opener.h"
 #include "virtio/device.h"
 
 /* linux/if_tun.h has these from 6.2 on */
@@ -193,6 +195,8 @@ int hv_tap_open(const struct hv_tap_opts *opts, struct hv_tap *tap, struct hv_er
 	if (!opts->queues || opts->queues > HV_TAP_QUEUES)
 		return hv_err_set(err, EINVAL, "%u queues for the TAP %s: 1 to %d are possible",
 				  opts->queues, opts->name, HV_TAP_QUEUES);
+	if (hv_opener_sealed())
+		return hv_tap_opener_ask(opts, tap, err);
 	memcpy(tap->name, opts->name, strlen(opts->name) + 1);
 	tap->made = !if_nametoindex(opts->name);
 	rc = open_queues(opts, tap, err);
@@ -207,6 +211,9 @@ int hv_tap_open(const struct hv_tap_opts *opts, struct hv_tap *tap, struct hv_er
 		return rc;
 	}
 	find_offloads(tap);
+	hv_opener_allow(HV_ALLOW_TAP, opts->name);
+	if (opts->bridge)
+		hv_opener_allow(HV_ALLOW_BRIDGE, opts->bridge);
 	return 0;
 }
 

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef HV_SANDBOX_SANDBOX_PRIV_H
+#define HV_SANDBOX_SANDBOX_PRIV_H
+
+#include "base/err.h"
+
+/* Sanitizers look into their own process as a debugger does, and start helpers to that end. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANDBOX_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ||                         \
+	__has_feature(memory_sanitizer)
+#define SANDBOX_SANITIZER 1
+#endif
+#endif
+#ifndef SANDBOX_SANITIZER
+#define SANDBOX_SANITIZER 0
+#endif
+
+/*
+ * Runs fn in every thread of the process, the calling one last. fn may only do what a signal
+ * handler may. The first result but 0; -ETIMEDOUT when a thread does not come.
+ */
+int sandbox_everywhere(int (*fn)(void *arg), void *arg, struct hv_err *err);
+
+/* ---- Landlock */
+
+/* A ruleset as a descriptor, and the version; -EOPNOTSUPP: the kernel has none. */
+int sandbox_ruleset(int *abi, struct hv_err *err);
+/* For the calling thread; safe in a signal handler. 0 or -errno. */
+int sandbox_restrict(int ruleset);
+
+/* ---- seccomp */
+
+/* For all threads. -EOPNOTSUPP: the kernel has none. */
+int sandbox_filter(struct hv_err *err);
+/* From the handler of SIGSYS: info and context are its arguments. */
+void sandbox_refused(const void *info, void *context);
+
+#endif
