@@ -138,4 +138,14 @@ step 0 hvsh --sim=machine stop boot_zones.lua
 step 0 hvsh --sim=machine list
 lacks '"name": "linux' hvsh --sim=machine list --json
 
+say "A zone with a screen: it shows a test card, and a cursor that is told to move"
+step 0 hvsh -d --sim=machine screen.lua
+wants_soon '"cursor_x"' hvsh --sim=machine devices --json
+ask panel "cursor 400 300" "at 400 300"
+picture=$build/demo.png
+step 0 hvsh --sim=machine screenshot panel "$picture"
+[ "$(head -c 8 "$picture" | od -An -tx1 | tr -d ' ')" = 89504e470d0a1a0a ] || fail "$picture is no PNG file"
+step 0 hvsh --sim=machine stop panel
+printf '%sThe picture: %s%s\n' "$bold" "$picture" "$off"
+
 say "That was a simulated machine. On a board with hvisor the same commands work without --sim."

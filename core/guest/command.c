@@ -160,6 +160,69 @@ static void run_devices(struct program *p, char *args)
 			    p->net.received, p->net.sent);
 }
 
+static bool take_numbers(struct program *p, const char *usage, char **args, int32_t *to,
+			 unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		char *text = word(args), *end = text;
+
+		if (text)
+			to[i] = (int32_t)strtol(text, &end, 10);
+		if (!text || *end) {
+			program_say(p, "%s\r\n", usage);
+			return false;
+		}
+	}
+	return true;
+}
+
+static void run_card(struct program *p, char *args)
+{
+	int rc = p->gpu.dev ? program_draw_card(p) : -ENODEV;
+
+	(void)args;
+	if (rc < 0)
+		say_error(p, "card", rc);
+	else
+		program_say(p, "%" PRIu32 " x %" PRIu32 "\r\n", p->gpu.w, p->gpu.h);
+}
+
+static void run_cursor(struct program *p, char *args)
+{
+	int32_t at[2];
+	int rc;
+
+	if (!take_numbers(p, "cursor: a place on the screen, such as: cursor 100 50", &args, at, 2))
+		return;
+	rc = p->gpu.w ? hv_ggpu_move_cursor(&p->gpu, at[0], at[1]) : -ENODEV;
+	if (rc < 0)
+		say_error(p, "cursor", rc);
+	else
+		program_say(p, "at %d %d\r\n", at[0], at[1]);
+}
+
+static void run_rect(struct program *p, char *args)
+{
+	static const char usage[] = "rect: place, size and colour, such as: rect 0 0 64 64 ff8000";
+	char *colour, *end;
+	int32_t r[4];
+	int rc;
+
+	if (!take_numbers(p, usage, &args, r, 4))
+		return;
+	colour = word(&args);
+	if (!colour || strlen(colour) != 6) {
+		program_say(p, "%s\r\n", usage);
+		return;
+	}
+	rc = program_draw_rect(p, (uint32_t)r[0], (uint32_t)r[1], (uint32_t)r[2], (uint32_t)r[3],
+			       (uint32_t)strtoul(colour, &end, 16));
+	if (rc < 0)
+		say_error(p, "rect", rc);
+	else
+		program_say(p, "drawn\r\n");
+}
+
 static void leave(struct program *p, bool crash, const char *why)
 {
 	program_say(p, "%s\r\n", why);
@@ -189,6 +252,9 @@ static const struct command commands[] = {
 	{ "write", " OFFSET TEXT", "writes it to the disk", run_write },
 	{ "ping", " MAC", "asks another guest for an answer", run_ping },
 	{ "say", " MAC TEXT", "another guest prints it", run_say },
+	{ "card", "", "draws the test card anew, as large as the screen is now", run_card },
+	{ "cursor", " X Y", "moves the cursor", run_cursor },
+	{ "rect", " X Y W H RRGGBB", "fills a part of the screen", run_rect },
 	{ "poweroff", "", "the zone ends", run_poweroff },
 	{ "panic", "", "the zone crashes", run_panic },
 };

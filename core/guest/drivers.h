@@ -73,6 +73,39 @@ int hv_gnet_send(struct hv_gnet *net, const void *frame, size_t len);
 /* The next frame: its length (longer ones than cap are cut); 0 = none now. */
 int hv_gnet_receive(struct hv_gnet *net, void *frame, size_t cap);
 
+/* Input. */
+struct hv_ginput {
+	struct hv_gdev *dev;
+	char name[64]; /* what the device calls itself */
+	uint64_t events_at, status_at;
+	bool open; /* the program has begun to say a report */
+	bool caps; /* its light is on */
+};
+int hv_ginput_start(struct hv_ginput *in, struct hv_gdev *dev);
+/* The next event (linux/input-event-codes.h): 1; 0 = none now. */
+int hv_ginput_get(struct hv_ginput *in, uint16_t *type, uint16_t *code, int32_t *value);
+/* An LED, or the bell; returns when the device has taken it. */
+int hv_ginput_tell(struct hv_ginput *in, uint16_t type, uint16_t code, int32_t value);
+
+/* Graphics: the first screen, and a cursor. */
+#define HV_GGPU_CURSOR 64 /* pixels, both ways */
+struct hv_ggpu {
+	struct hv_gdev *dev;
+	uint64_t at; /* a request and its answer */
+	uint64_t pixels_at, pixels_size;
+	uint32_t w, h; /* 0 = no mode is set */
+};
+int hv_ggpu_start(struct hv_ggpu *gpu, struct hv_gdev *dev);
+/* As large as the screen is by now; -ENODEV: there is none; -ENOSPC: the device has no room. What
+ * was shown is gone. */
+int hv_ggpu_set_mode(struct hv_ggpu *gpu);
+/* w × h of 0xXXRRGGBB. */
+uint32_t *hv_ggpu_pixels(struct hv_ggpu *gpu);
+int hv_ggpu_show(struct hv_ggpu *gpu, uint32_t x, uint32_t y, uint32_t w, uint32_t h);
+/* 0xAARRGGBB; at the top left corner. Once. */
+int hv_ggpu_set_cursor(struct hv_ggpu *gpu, const uint32_t pixels[HV_GGPU_CURSOR * HV_GGPU_CURSOR]);
+int hv_ggpu_move_cursor(struct hv_ggpu *gpu, int32_t x, int32_t y);
+
 /* Entropy. */
 int hv_grng_start(struct hv_gdev *dev);
 int hv_grng_read(struct hv_gdev *dev, void *bytes, size_t len);

@@ -16,6 +16,10 @@
 #define ID_BLK 2
 #define ID_CONSOLE 3
 #define ID_RNG 4
+#define ID_GPU 16
+#define ID_INPUT 18
+
+#define INT_CONFIG 2 /* of InterruptStatus */
 
 #define FIRST_SECTORS 8
 #define TREE_MAX (16 * HV_MIB)
@@ -81,14 +85,23 @@ static bool arrived(struct program *p)
 		any |= hv_gring_listen(&p->console.dev->rings[0]);
 	if (p->net.dev)
 		any |= hv_gring_listen(&p->net.dev->rings[0]);
+	any |= program_input_arrived(p);
 	return any;
+}
+
+static void handle(struct program *p, struct hv_gdev *dev)
+{
+	uint32_t causes = hv_gdev_handle(dev);
+
+	if (dev == p->gpu.dev && causes & INT_CONFIG)
+		p->resized = true;
 }
 
 static void take(struct program *p, uint32_t irq)
 {
 	for (unsigned int i = 0; i < p->n_devices; i++)
 		if (p->devices[i].irq == irq)
-			hv_gdev_handle(&p->devices[i]);
+			handle(p, &p->devices[i]);
 }
 
 void program_step(struct program *p, uint64_t timeout_ns)
@@ -106,6 +119,11 @@ void program_step(struct program *p, uint64_t timeout_ns)
 		}
 	}
 	program_receive(p);
+	program_hear(p);
+	if (p->resized) {
+		p->resized = false;
+		(void)program_draw_card(p);
+	}
 }
 
 /* The tree as it lies in the zone's memory. */
@@ -278,6 +296,10 @@ static void start_others(struct program *p)
 			start_net(p, dev);
 		} else if (dev->id == ID_RNG && !p->rng) {
 			start_rng(p, dev);
+		} else if (dev->id == ID_GPU && !p->gpu.dev) {
+			program_start_gpu(p, dev);
+		} else if (dev->id == ID_INPUT) {
+			program_start_input(p, dev);
 		} else if (dev != p->console.dev) {
 			say_device(p, dev, "device", 0);
 			program_say(p, " of type %u, not used\r\n", dev->id);

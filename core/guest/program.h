@@ -13,6 +13,7 @@
  */
 #define PROGRAM_DEVICES 8
 #define PROGRAM_LINE 256
+#define PROGRAM_INPUTS 4
 
 struct program {
 	struct hv_guest *g;
@@ -23,6 +24,10 @@ struct program {
 	struct hv_gblk blk;
 	struct hv_gnet net;
 	struct hv_gdev *rng;
+	struct hv_ggpu gpu;
+	bool resized; /* the screen has said so */
+	unsigned int n_inputs;
+	struct hv_ginput inputs[PROGRAM_INPUTS];
 	char line[PROGRAM_LINE];
 	size_t line_len;
 	/* A ping that waits for its answer. */
@@ -40,6 +45,21 @@ void program_step(struct program *p, uint64_t timeout_ns);
 void program_obey(struct program *p, char *line);
 /* The CRC-32 of a range of the disk. */
 int program_sum(struct program *p, uint64_t offset, uint64_t len, uint32_t *sum);
+
+/* report.c: input devices. */
+void program_start_input(struct program *p, struct hv_gdev *dev);
+/* Says what was typed, pointed at and touched. */
+void program_hear(struct program *p);
+/* Whether something has come; asks for an interrupt for the next. */
+bool program_input_arrived(struct program *p);
+
+/* card.c: the screen. */
+void program_start_gpu(struct program *p, struct hv_gdev *dev);
+/* In the size that the screen has by now. */
+int program_draw_card(struct program *p);
+/* -ENODEV without a screen, -ERANGE beyond it. */
+int program_draw_rect(struct program *p, uint32_t x, uint32_t y, uint32_t w, uint32_t h,
+		      uint32_t colour);
 
 /* frame.c: this guest's own little protocol, of an experimental Ethernet type. */
 #define PROGRAM_MAC_TEXT 18
