@@ -44,6 +44,8 @@ struct hv_desk {
 	bool closed;
 	size_t bytes;
 	struct hv_desk_stats stats;
+	struct hv_worker *starved[HV_DESK_WORKERS]; /* are to hear of room */
+	unsigned int n_starved;
 	struct slots put, answered, free;
 	struct slots open; /* PUT and TAKEN, the oldest first: deadlines are in that order */
 	struct slot slot[];
@@ -120,6 +122,17 @@ static void release(struct hv_desk *desk, struct slot *slot)
 	drop_question(desk, slot);
 	slot->state = FREE;
 	TAILQ_INSERT_TAIL(&desk->free, slot, turn);
+	while (desk->n_starved)
+		hv_worker_post(desk->starved[--desk->n_starved], HV_MSG_POKE);
+}
+
+static void starve(struct hv_desk *desk, struct hv_worker *worker)
+{
+	for (unsigned int i = 0; i < desk->n_starved; i++)
+		if (desk->starved[i] == worker)
+			return;
+	if (worker && desk->n_starved < HV_DESK_WORKERS)
+		desk->starved[desk->n_starved++] = worker;
 }
 
 /* No longer open; what somebody reads at this moment stays until he answers. */
@@ -160,7 +173,10 @@ int hv_desk_ask(struct hv_desk *desk, struct hv_worker *worker, const struct hv_
 	else if (!slot || desk->bytes + question->len > desk->opts.bytes)
 		rc = -ENOBUFS;
 	if (rc < 0) {
-		desk->stats.refused += rc == -ENOBUFS;
+		if (rc == -ENOBUFS) {
+			desk->stats.refused++;
+			starve(desk, worker);
+		}
 		pthread_mutex_unlock(&desk->lock);
 		free(data);
 		return rc;
@@ -175,7 +191,9 @@ int hv_desk_ask(struct hv_desk *desk, struct hv_worker *worker, const struct hv_
 	slot->question.data = data;
 	slot->question.ticket = ticket_of(desk, slot);
 	slot->question.asked = hv_now();
-	slot->deadline = desk->opts.patience_ns ? slot->question.asked + desk->opts.patience_ns : 0;
+	slot->deadline = worker && desk->opts.patience_ns
+				 ? slot->question.asked + desk->opts.patience_ns
+				 : 0;
 	TAILQ_INSERT_TAIL(&desk->put, slot, turn);
 	TAILQ_INSERT_TAIL(&desk->open, slot, age);
 	desk->bytes += question->len;
@@ -194,6 +212,8 @@ static struct slot *find_over(struct hv_desk *desk, const struct hv_worker *work
 
 	TAILQ_FOREACH(slot, &desk->open, age)
 	{
+		if (!slot->worker)
+			continue;
 		if (!desk->closed && (!slot->deadline || slot->deadline > now))
 			break;
 		if (slot->worker == worker)
@@ -257,6 +277,11 @@ void hv_desk_forget(struct hv_desk *desk, const struct hv_worker *worker)
 		if (slot->worker == worker)
 			leave(desk, slot);
 	}
+	for (unsigned int i = 0; i < desk->n_starved; i++)
+		if (desk->starved[i] == worker) {
+			desk->starved[i] = desk->starved[--desk->n_starved];
+			break;
+		}
 	for (slot = TAILQ_FIRST(&desk->answered); slot; slot = next) {
 		next = TAILQ_NEXT(slot, turn);
 		if (slot->worker != worker)
@@ -310,6 +335,10 @@ int hv_desk_answer(struct hv_desk *desk, uint64_t ticket, const struct hv_answer
 	} else if (slot->state == ORPHAN) {
 		release(desk, slot);
 		rc = -ESTALE;
+	} else if (!slot->worker) {
+		leave(desk, slot);
+		release(desk, slot);
+		desk->stats.answered++;
 	} else if (len > slot->question.room) {
 		rc = -EMSGSIZE;
 	} else if (desk->bytes - slot->question.len + len > desk->opts.bytes) {
@@ -356,7 +385,7 @@ void hv_desk_close(struct hv_desk *desk)
 
 		if (slot->state == ORPHAN)
 			release(desk, slot);
-		else if (slot->state == PUT || slot->state == TAKEN)
+		else if ((slot->state == PUT || slot->state == TAKEN) && slot->worker)
 			hv_worker_post(slot->worker, HV_MSG_POKE);
 		/* Nobody reads it any more: it leaves as one that was not taken. */
 		if (slot->state == TAKEN) {

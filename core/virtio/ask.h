@@ -21,6 +21,7 @@ struct hv_desk;
 struct hv_worker;
 
 #define HV_DESK_DEPTH_MAX 4096
+#define HV_DESK_WORKERS 16 /* may ask at one desk */
 #define HV_DESK_DATA_MAX (UINT32_C(128) << 10) /* bytes of one question or answer */
 
 struct hv_desk_opts {
@@ -68,7 +69,8 @@ void hv_desk_put(struct hv_desk *desk); /* NULL is fine */
 /*
  * I/O thread. cookie comes back with the answer. -ENOBUFS: the desk is full; -EMSGSIZE: data or room
  * over HV_DESK_DATA_MAX; -ESHUTDOWN: nobody answers; -ENOMEM. The worker is woken by an answer
- * (HV_MSG_POKE) and must live until it has forgotten.
+ * (HV_MSG_POKE), and by room after -ENOBUFS, and must live until it has forgotten. NULL: nobody
+ * waits for the answer, and it has no time limit.
  */
 int hv_desk_ask(struct hv_desk *desk, struct hv_worker *worker, const struct hv_question *question,
 		void *cookie);

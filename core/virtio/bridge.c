@@ -13,16 +13,16 @@
 #include "base/now.h"
 #include "base/thread.h"
 #include "virtio/barrier.h"
+#include "virtio/state.h"
 
 /* linux/virtio_mmio.h has no name for it before 6.17 */
 #define QUEUE_RESET 0x0c0
 #define MAGIC 0x74726976
 #define VERSION 2
 
-#define SPIN_MAX 50000 /* ns, when the caller has no wish */
-#define SPIN_MIN                                                                                   \
-	10000	      /* an interrupt handler's two accesses, a driver's next one while it probes */
-#define SPIN_LOOKS 16 /* looks at the ring between two looks at the clock */
+#define SPIN_MAX 50000	 /* ns, when the caller has no wish */
+#define SPIN_MIN 10000	 /* an interrupt handler's two accesses, a probing driver's next one */
+#define SPIN_LOOKS 16	 /* looks at the ring between two looks at the clock */
 #define YIELD_AFTER 2000 /* ns: from then on who shares the CPU with us goes first */
 
 /*
@@ -33,13 +33,13 @@
 #define NAP_NS 1000000
 #define SLEEP_NS 100000000
 
-enum { PLUG, VACATE, FORGET, QUIT };
+enum { PLUG, VACATE, FORGET, UNHOLD, QUIT, LEAVE };
 
 struct command {
 	int what;
 	const struct hv_bridge_window *window; /* PLUG */
 	const struct hv_vdev *dev;	       /* VACATE */
-	uint32_t zone;			       /* FORGET */
+	uint32_t zone;			       /* FORGET, UNHOLD */
 	sem_t done;
 };
 
@@ -57,18 +57,23 @@ struct hv_bridge {
 	int poke_fd;   /* for messages */
 	pthread_t thread;
 	_Atomic(struct command *) command;
+	bool left; /* the caller's */
 
 	/* The thread's own. */
 	struct hv_bridge_window windows[HV_BRIDGE_WINDOWS];
 	unsigned int n_windows;
 	uint32_t front;
-	uint32_t waiting; /* bit per CPU */
+	uint32_t waiting;  /* bit per CPU */
+	uint32_t held;	   /* those of them whose window's device is still to come */
+	uint32_t replayed; /* those whose request was taken by a process that is gone */
+	struct hv_state_bridge *kept;
 	struct waiter waiters[HV_BRIDGE_CPUS];
 	uint64_t arrivals, turns;
 	uint64_t served[ZONES]; /* the turn in which a zone was served last */
 	bool kicked;
-	bool busy; /* something was done since the last sleep */
-	bool rung; /* the descriptors may be readable */
+	bool leaving; /* what waits is another process's */
+	bool busy;    /* something was done since the last sleep */
+	bool rung;    /* the descriptors may be readable */
 	uint64_t spin_ns, spin_min, spin_max;
 	struct hv_poll poll;
 
@@ -188,6 +193,11 @@ static void serve(struct hv_bridge *b, unsigned int cpu)
 	const struct hv_bridge_req *req = &b->waiters[cpu].req;
 	const struct hv_bridge_window *w = find(b, req->src_zone, req->address);
 
+	b->replayed &= ~(UINT32_C(1) << cpu);
+	if (w && w->held) {
+		b->held |= UINT32_C(1) << cpu;
+		return;
+	}
 	b->waiting &= ~(UINT32_C(1) << cpu);
 	b->served[req->src_zone % ZONES] = ++b->turns;
 	count(&b->registers, 1);
@@ -204,9 +214,10 @@ static void serve(struct hv_bridge *b, unsigned int cpu)
 /* The CPU of the zone served longest ago; among those of one zone, the first to come. */
 static unsigned int next_waiter(const struct hv_bridge *b)
 {
-	unsigned int best = (unsigned int)__builtin_ctz(b->waiting);
+	uint32_t ready = b->waiting & ~b->held;
+	unsigned int best = (unsigned int)__builtin_ctz(ready);
 
-	for (uint32_t rest = b->waiting & (b->waiting - 1); rest; rest &= rest - 1) {
+	for (uint32_t rest = ready & (ready - 1); rest; rest &= rest - 1) {
 		unsigned int cpu = (unsigned int)__builtin_ctz(rest);
 		const struct waiter *a = &b->waiters[cpu], *z = &b->waiters[best];
 		uint64_t a_served = b->served[a->req.src_zone % ZONES];
@@ -256,18 +267,26 @@ static void pass_kicks(struct hv_bridge *b)
 static void wait_for_answer(struct hv_bridge *b, const struct hv_bridge_req *req)
 {
 	unsigned int cpu = (unsigned int)req->src_cpu;
+	uint32_t bit = UINT32_C(1) << (cpu % HV_BRIDGE_CPUS);
 
 	if (req->src_cpu >= HV_BRIDGE_CPUS) {
 		/* There is no place to answer to. */
 		note_unknown(b, req);
 		return;
 	}
-	/* A CPU that gave up waiting (its zone was stopped) has come back: the old answer is still
-	 * due. */
-	if (b->waiting >> cpu & 1)
+	/*
+	 * A CPU that gave up waiting (its zone was stopped) has come back: the old answer is still
+	 * due. But one taken by a process that is gone may be this very request, which the
+	 * ring was not told of, and one that is held is of a life that is over.
+	 */
+	if (b->waiting & ~(b->replayed | b->held) & bit)
 		serve(b, cpu);
+	b->replayed &= ~bit;
+	b->held &= ~bit;
+	hv_state_bridge_keep(b->kept, cpu, req,
+			     __atomic_load_n(&b->page->cfg_flags[cpu], __ATOMIC_ACQUIRE));
 	b->waiters[cpu] = (struct waiter){ .req = *req, .arrived = b->arrivals++ };
-	b->waiting |= UINT32_C(1) << cpu;
+	b->waiting |= bit;
 }
 
 /* Empties the ring, so that the hypervisor can go on with the next CPU. */
@@ -294,7 +313,7 @@ static bool turn(struct hv_bridge *b)
 {
 	bool done = intake(b);
 
-	if (b->waiting) {
+	if (b->waiting & ~b->held) {
 		serve(b, next_waiter(b));
 		done = true;
 	}
@@ -396,7 +415,7 @@ static void plug(struct hv_bridge *b, const struct hv_bridge_window *window)
 		if (overlaps(&b->windows[i], window))
 			drop(b, i);
 	for (unsigned int i = 0; b->n_windows == HV_BRIDGE_WINDOWS; i++)
-		if (!b->windows[i].dev)
+		if (!b->windows[i].dev && !b->windows[i].held)
 			drop(b, i);
 	b->windows[b->n_windows++] = *window;
 }
@@ -404,20 +423,22 @@ static void plug(struct hv_bridge *b, const struct hv_bridge_window *window)
 /* Whether the thread goes on. */
 static bool obey(struct hv_bridge *b, struct command *c)
 {
-	bool quit = c->what == QUIT;
+	bool quit = c->what == QUIT || c->what == LEAVE;
 
 	for (unsigned int i = b->n_windows; i-- > 0;) {
 		struct hv_bridge_window *w = &b->windows[i];
 
-		if (c->what == FORGET && w->zone == c->zone) {
+		if (c->what == (w->held ? UNHOLD : FORGET) && w->zone == c->zone) {
 			drop(b, i);
-		} else if (c->what == VACATE && w->dev == c->dev) {
+		} else if (c->what == VACATE && w->dev && w->dev == c->dev) {
 			w->dev = NULL;
 			w->kicks = 0;
 		}
 	}
 	if (c->what == PLUG)
 		plug(b, c->window);
+	b->held = 0; /* they are looked up again */
+	b->leaving = c->what == LEAVE;
 	atomic_store(&b->command, NULL);
 	sem_post(&c->done);
 	return !quit;
@@ -438,7 +459,7 @@ static void *bridge_main(void *arg)
 		else if (!spin(b))
 			doze(b);
 	}
-	while (turn(b))
+	while (!b->leaving && turn(b))
 		;
 	/* Whoever owns the page next is called for what comes from now on. */
 	__atomic_store_n(&b->page->need_wakeup, 1, __ATOMIC_RELEASE);
@@ -449,6 +470,8 @@ static void command(struct hv_bridge *b, struct command *c)
 {
 	uint64_t one = 1;
 
+	if (b->left)
+		return;
 	sem_init(&c->done, 0, 0);
 	atomic_store(&b->command, c);
 	(void)!write(b->poke_fd, &one, sizeof(one));
@@ -472,6 +495,11 @@ void hv_bridge_forget(struct hv_bridge *b, uint32_t zone)
 	command(b, &(struct command){ .what = FORGET, .zone = zone });
 }
 
+void hv_bridge_unhold(struct hv_bridge *b, uint32_t zone)
+{
+	command(b, &(struct command){ .what = UNHOLD, .zone = zone });
+}
+
 /* The page may come from an owner that is gone, with requests in it; indexes that cannot be are of
  * nobody. */
 static void take_over(struct hv_bridge *b)
@@ -487,9 +515,16 @@ static void take_over(struct hv_bridge *b)
 	if (page->res_rear >= HV_BRIDGE_SLOTS)
 		page->res_rear = page->res_front % HV_BRIDGE_SLOTS;
 	__atomic_store_n(&page->need_wakeup, 0, __ATOMIC_RELAXED);
+	for (unsigned int cpu = 0; cpu < HV_BRIDGE_CPUS; cpu++) {
+		uint64_t flag = __atomic_load_n(&page->cfg_flags[cpu], __ATOMIC_ACQUIRE);
+
+		if (hv_state_bridge_owed(b->kept, cpu, flag, &b->waiters[cpu].req))
+			b->replayed |= UINT32_C(1) << cpu;
+	}
+	b->waiting = b->replayed;
 }
 
-int hv_bridge_start(struct hv_hyp *hyp, struct hv_irqs *irqs, uint32_t spin_ns,
+int hv_bridge_start(struct hv_hyp *hyp, struct hv_irqs *irqs, const struct hv_bridge_opts *opts,
 		    struct hv_bridge **bridge, struct hv_err *err)
 {
 	struct hv_bridge *b = calloc(1, sizeof(*b));
@@ -499,7 +534,8 @@ int hv_bridge_start(struct hv_hyp *hyp, struct hv_irqs *irqs, uint32_t spin_ns,
 		return hv_err_nomem(err);
 	b->irqs = irqs;
 	b->page = irqs->page;
-	b->spin_max = spin_ns ? spin_ns : SPIN_MAX;
+	b->kept = opts->kept;
+	b->spin_max = opts->spin_ns ? opts->spin_ns : SPIN_MAX;
 	b->spin_min = SPIN_MIN < b->spin_max ? SPIN_MIN : b->spin_max;
 	b->spin_ns = b->spin_min;
 	b->rung = true;
@@ -511,6 +547,8 @@ int hv_bridge_start(struct hv_hyp *hyp, struct hv_irqs *irqs, uint32_t spin_ns,
 	rc = hv_hyp_wakeup_fd(hyp, &b->wakeup_fd, err);
 	if (rc < 0)
 		goto fail;
+	for (unsigned int i = 0; i < opts->n_held && i < HV_BRIDGE_HELD; i++)
+		b->windows[b->n_windows++] = opts->held[i];
 	take_over(b);
 	rc = hv_thread_start(&b->thread, bridge_main, b, "bridge");
 	if (rc < 0) {
@@ -526,12 +564,25 @@ fail:
 	return rc;
 }
 
+static void end_thread(struct hv_bridge *b, int what)
+{
+	if (b->left)
+		return;
+	command(b, &(struct command){ .what = what });
+	pthread_join(b->thread, NULL);
+	b->left = true;
+}
+
+void hv_bridge_leave(struct hv_bridge *b)
+{
+	end_thread(b, LEAVE);
+}
+
 void hv_bridge_stop(struct hv_bridge *b)
 {
 	if (!b)
 		return;
-	command(b, &(struct command){ .what = QUIT });
-	pthread_join(b->thread, NULL);
+	end_thread(b, QUIT);
 	close(b->poke_fd);
 	free(b);
 }

@@ -21,20 +21,39 @@
  * The table of windows is the thread's own and is changed by messages, which are acknowledged.
  */
 struct hv_bridge;
+struct hv_state_bridge;
 
 struct hv_bridge_window {
 	uint32_t zone;
 	uint64_t at, size;
 	struct hv_vdev *dev; /* NULL: answers as an empty virtio slot */
+	bool held;	     /* its device will come: who asks waits until then */
 	struct hv_irq_zone *irqs;
 	uint32_t kicks; /* the thread's own: queues kicked and not yet passed on */
 };
 /* Windows whose device was detached stay for as long as there is room. */
 #define HV_BRIDGE_WINDOWS 64
+#define HV_BRIDGE_HELD 32
 
-int hv_bridge_start(struct hv_hyp *hyp, struct hv_irqs *irqs, uint32_t spin_ns,
+struct hv_bridge_opts {
+	uint32_t spin_ns; /* upper bound of polling; 0 = default */
+	/*
+	 * Requests that were taken are kept here until they are answered, and those that another
+	 * process took and did not live to answer are answered by this one. NULL = are not.
+	 */
+	struct hv_state_bridge *kept;
+	const struct hv_bridge_window *held; /* at most HV_BRIDGE_HELD; copied */
+	unsigned int n_held;
+};
+
+int hv_bridge_start(struct hv_hyp *hyp, struct hv_irqs *irqs, const struct hv_bridge_opts *opts,
 		    struct hv_bridge **bridge, struct hv_err *err);
-/* Answers what waits (no device is left by then: zeroes) and joins. */
+/*
+ * Ends the thread without an answer to what waits: that is the next process's. Deferred
+ * writes may still be released. From then on plug, vacate and forget do nothing.
+ */
+void hv_bridge_leave(struct hv_bridge *bridge);
+/* Answers what waits (no device is left by then: zeroes), unless it was left, joins and frees. */
 void hv_bridge_stop(struct hv_bridge *bridge);
 
 /*
@@ -44,8 +63,10 @@ void hv_bridge_stop(struct hv_bridge *bridge);
 void hv_bridge_plug(struct hv_bridge *bridge, const struct hv_bridge_window *window);
 /* main thread: its device is not touched any more when this returns. */
 void hv_bridge_vacate(struct hv_bridge *bridge, const struct hv_vdev *dev);
-/* main thread: forgets the windows of a zone. */
+/* main thread: forgets the windows of a zone, but for those that are held. */
 void hv_bridge_forget(struct hv_bridge *bridge, uint32_t zone);
+/* main thread: forgets those that are held. */
+void hv_bridge_unhold(struct hv_bridge *bridge, uint32_t zone);
 
 /* Lets a CPU go whose register write was deferred. Any thread. */
 void hv_bridge_release(struct hv_bridge *bridge, unsigned int cpu);

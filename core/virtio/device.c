@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "virtio/device_priv.h"
+#include "virtio/state.h"
 
 /* Messages a guest can cause: this many at once, then one in this time. */
 #define WARN_BURST 3
@@ -74,6 +75,8 @@ void hv_vdev_destroy(struct hv_vdev *dev)
 {
 	char *name = (char *)dev->name;
 
+	hv_policy_put(dev->policy);
+	dev->policy = NULL;
 	hv_limit_destroy(&dev->warnings);
 	hv_limit_destroy(&dev->limit);
 	pthread_cond_destroy(&dev->settled);
@@ -92,7 +95,10 @@ void hv_vdev_tell(struct hv_vdev *dev, enum hv_vdev_event what, const char *mess
 
 static void interrupt(struct hv_vdev *dev, uint32_t cause)
 {
-	if (atomic_fetch_or(&dev->interrupt_status, cause) & cause) {
+	uint32_t before = atomic_fetch_or(&dev->interrupt_status, cause);
+
+	hv_state_raise(dev->kept, cause);
+	if (before & cause) {
 		/* Still asserted: the guest looks at everything after it has acknowledged. */
 		hv_stat_add(&dev->stats.suppressed, 1);
 		return;
@@ -126,6 +132,7 @@ void hv_vdev_config_begin(struct hv_vdev *dev)
 void hv_vdev_config_end(struct hv_vdev *dev)
 {
 	dev->config_generation++;
+	hv_state_save(dev);
 	config_interrupt(dev);
 	pthread_mutex_unlock(&dev->lock);
 }
@@ -146,6 +153,7 @@ void hv_vdev_broken(struct hv_vdev *dev, const char *why)
 	       !atomic_exchange(&dev->broken, true);
 	if (news) {
 		dev->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
+		hv_state_save(dev);
 		config_interrupt(dev);
 	}
 	pthread_mutex_unlock(&dev->lock);
@@ -220,6 +228,7 @@ static void reset_registers(struct hv_vdev *dev)
 	dev->status = 0;
 	dev->features = dev->driver_features = 0;
 	dev->features_sel = dev->driver_features_sel = dev->queue_sel = 0;
+	hv_state_lower(dev->kept, UINT32_MAX);
 	atomic_store(&dev->interrupt_status, 0);
 	atomic_store(&dev->broken, false);
 	for (unsigned int i = 0; i < dev->n_queues; i++)
@@ -241,6 +250,8 @@ static void finish(struct hv_vdev *dev)
 		if (dev->queues[i].ending)
 			reset_queue(&dev->queues[i]);
 	dev->waiting_cpus = 0;
+	/* Before they run on: who was let go is not served again by another process. */
+	hv_state_save(dev);
 	for (; cpus; cpus &= cpus - 1)
 		dev->bus->release(dev->bus, (unsigned int)__builtin_ctz(cpus));
 	pthread_cond_broadcast(&dev->settled);
@@ -295,6 +306,7 @@ bool hv_vdev_end_queue(struct hv_vdev *dev, struct hv_vq *vq, unsigned int cpu)
 /* What one worker is to serve, copied under the lock. */
 struct life {
 	uint64_t wanted;
+	bool leaving;
 	uint64_t on; /* bit per queue */
 	uint64_t features;
 	struct {
@@ -305,8 +317,12 @@ struct life {
 
 static void read_life(struct hv_vdev *dev, const struct hv_worker *w, struct life *life)
 {
-	*life = (struct life){ .wanted = dev->wanted, .features = dev->features };
-	if (!(dev->status & VIRTIO_CONFIG_S_DRIVER_OK) || dev->resetting)
+	*life = (struct life){
+		.wanted = dev->wanted,
+		.features = dev->features,
+		.leaving = dev->leaving && !dev->resetting,
+	};
+	if (!(dev->status & VIRTIO_CONFIG_S_DRIVER_OK) || dev->resetting || dev->leaving)
 		return;
 	for (unsigned int i = 0; i < dev->n_queues; i++) {
 		const struct hv_vq *vq = &dev->queues[i];
@@ -331,14 +347,56 @@ bool hv_vdev_ending(struct hv_vdev *dev)
 	return ending;
 }
 
+bool hv_vdev_leaving(struct hv_vdev *dev)
+{
+	bool leaving;
+
+	pthread_mutex_lock(&dev->lock);
+	leaving = dev->leaving && !dev->resetting;
+	pthread_mutex_unlock(&dev->lock);
+	return leaving;
+}
+
+void hv_vdev_kept(struct hv_vdev *dev)
+{
+	pthread_mutex_lock(&dev->lock);
+	hv_state_save(dev);
+	pthread_mutex_unlock(&dev->lock);
+}
+
 static void end_type(struct hv_vdev *dev, struct hv_worker *w)
 {
 	if (!w->live)
 		return;
 	dev->ops->stop(dev, w);
+	hv_policy_leave(w);
 	w->live = false;
 	w->wake_at = 0;
 	memset(w->fds, 0, sizeof(w->fds));
+}
+
+static int start_queue(struct hv_vq *vq, const struct life *life, struct hv_err *err)
+{
+	struct hv_vdev *dev = vq->dev;
+	struct hv_queue_keep *keep = hv_state_queue(dev->kept, vq->index);
+	unsigned int i = vq->index;
+	bool adopt = vq->adopt;
+	int rc;
+
+	vq->quiet = false;
+	vq->adopt = false;
+	if (adopt)
+		return hv_queue_adopt(&vq->ring, dev->bus->mem, life->queue[i].num,
+				      life->queue[i].desc, life->queue[i].avail,
+				      life->queue[i].used, life->features, keep, err);
+	rc = hv_queue_start(&vq->ring, dev->bus->mem, life->queue[i].num, life->queue[i].desc,
+			    life->queue[i].avail, life->queue[i].used, life->features, 0, err);
+	if (rc)
+		return rc;
+	rc = hv_queue_keep(&vq->ring, keep, err);
+	if (rc)
+		hv_queue_stop(&vq->ring);
+	return rc;
 }
 
 /* On the worker, no lock held. */
@@ -358,12 +416,12 @@ static void apply_life(struct hv_vdev *dev, struct hv_worker *w, const struct li
 		struct hv_vq *vq = &dev->queues[i];
 
 		if (started & ~life->on & UINT64_C(1) << i) {
-			hv_queue_stop(&vq->ring);
+			if (life->leaving)
+				hv_queue_leave(&vq->ring);
+			else
+				hv_queue_stop(&vq->ring);
 		} else if (~started & life->on & UINT64_C(1) << i) {
-			vq->quiet = false;
-			rc = hv_queue_start(&vq->ring, dev->bus->mem, life->queue[i].num,
-					    life->queue[i].desc, life->queue[i].avail,
-					    life->queue[i].used, life->features, 0, &err);
+			rc = start_queue(vq, life, &err);
 			if (rc) {
 				hv_err_prefix(&err, "queue %u: ", i);
 				break;
@@ -405,6 +463,37 @@ static void unplug(struct hv_vdev *dev)
 	pthread_mutex_unlock(&dev->lock);
 }
 
+/* Device lock held, no thread of the device runs yet. */
+static void restore(struct hv_vdev *dev)
+{
+	hv_state_restore(dev);
+	for (unsigned int i = 0; i < dev->n_queues; i++) {
+		struct hv_vq *vq = &dev->queues[i];
+
+		vq->adopt = vq->ready && dev->status & VIRTIO_CONFIG_S_DRIVER_OK &&
+			    hv_state_queue(dev->kept, i)->on;
+	}
+	hv_state_save(dev);
+}
+
+/*
+ * The guest may wait for an interrupt that nobody lived to raise. One too many is looked into and
+ * found empty.
+ */
+static void go_on(struct hv_vdev *dev)
+{
+	pthread_mutex_lock(&dev->lock);
+	if (dev->status & VIRTIO_CONFIG_S_DRIVER_OK) {
+		hv_vdev_want(dev, hv_vdev_all_workers(dev));
+		hv_state_raise(dev->kept, VIRTIO_MMIO_INT_VRING);
+		atomic_fetch_or(&dev->interrupt_status, VIRTIO_MMIO_INT_VRING);
+		hv_stat_add(&dev->stats.interrupts, 1);
+		dev->bus->interrupt(dev->bus, dev->irq);
+		hv_vdev_tell(dev, HV_EV_READY, NULL);
+	}
+	pthread_mutex_unlock(&dev->lock);
+}
+
 int hv_vdev_attach(struct hv_vdev *dev, const struct hv_vbus *bus, uint64_t at, uint64_t size,
 		   uint32_t irq, struct hv_err *err)
 {
@@ -416,6 +505,8 @@ int hv_vdev_attach(struct hv_vdev *dev, const struct hv_vbus *bus, uint64_t at, 
 	dev->at = at;
 	dev->size = size;
 	dev->irq = irq;
+	if (hv_state_is_adopted(dev->kept))
+		restore(dev);
 	pthread_mutex_unlock(&dev->lock);
 	for (unsigned int i = 0; i < dev->n_workers; i++) {
 		int rc = hv_worker_start(&dev->workers[i], dev, i, err);
@@ -425,6 +516,8 @@ int hv_vdev_attach(struct hv_vdev *dev, const struct hv_vbus *bus, uint64_t at, 
 			return rc;
 		}
 	}
+	if (hv_state_is_adopted(dev->kept))
+		go_on(dev);
 	return 0;
 }
 
@@ -436,6 +529,22 @@ void hv_vdev_detach(struct hv_vdev *dev)
 	hv_vdev_begin_reset(dev, HV_NO_CPU);
 	while (dev->acks_due)
 		pthread_cond_wait(&dev->settled, &dev->lock);
+	pthread_mutex_unlock(&dev->lock);
+	unplug(dev);
+}
+
+void hv_vdev_leave(struct hv_vdev *dev)
+{
+	if (!dev->bus)
+		return;
+	pthread_mutex_lock(&dev->lock);
+	dev->leaving = true;
+	dev->acks_due |= hv_vdev_all_workers(dev);
+	hv_vdev_want(dev, 0);
+	while (dev->acks_due)
+		pthread_cond_wait(&dev->settled, &dev->lock);
+	hv_state_save(dev);
+	dev->leaving = false;
 	pthread_mutex_unlock(&dev->lock);
 	unplug(dev);
 }

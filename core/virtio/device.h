@@ -29,6 +29,7 @@
  * the guest never sees completions of the old life in new rings.
  */
 struct hv_vdev;
+struct hv_state;
 
 /*
  * Where a device is plugged in: what it needs of its zone. The service gives one to
@@ -99,6 +100,16 @@ struct hv_vdev_ops {
 	 * completed, and what can be called off may be.
 	 */
 	void (*stop)(struct hv_vdev *dev, struct hv_worker *w);
+	/*
+	 * Optional: what of the type has to outlive the process besides registers and queues (at
+	 * most HV_STATE_EXTRA bytes; 0 = nothing). Device lock held; restore comes before any
+	 * thread of the device, and checks what it gets: it comes from a file. keeps: another
+	 * process can go on with a device of this type.
+	 */
+	bool keeps;
+	size_t kept_size;
+	void (*keep)(struct hv_vdev *dev, void *to);
+	void (*restore)(struct hv_vdev *dev, const void *from);
 	/* main thread, no worker runs any more: close files, free the type's state. */
 	void (*destroy)(struct hv_vdev *dev);
 };
@@ -138,6 +149,7 @@ struct hv_vq {
 	/* registers, under the device's lock; the addresses and num stand still while ready */
 	uint16_t num;
 	bool ready;
+	bool adopt;  /* its first start takes up what is kept */
 	bool ending; /* QueueReady = 0 or QueueReset waits for the worker */
 	uint64_t desc, avail, used;
 };
@@ -167,6 +179,10 @@ struct hv_vdev {
 	uint32_t acks_due;	/* bit per worker */
 	uint64_t wanted;	/* grows with each change of what the workers have to settle */
 	pthread_cond_t settled; /* acks_due became 0 */
+	bool leaving;		/* the queues are given up as they are, for another process */
+	bool fleeting;		/* what is behind it ends with this process: it is not kept */
+	struct hv_state *kept;	/* what outlives the process; NULL = nothing. The creator's, set
+				   while not attached */
 	_Atomic bool broken;	/* DEVICE_NEEDS_RESET */
 	struct hv_limit warnings;
 	_Atomic uint64_t unsaid; /* messages the limit swallowed since the last one */
@@ -178,6 +194,9 @@ struct hv_vdev {
 
 	struct hv_vdev_stats stats;
 	struct hv_limit limit;
+	struct hv_policy *policy;	  /* a reference; under lock */
+	_Atomic uint32_t policy_changes;
+	_Atomic uint32_t policy_ops; /* of it; 0 = none */
 	_Atomic bool paused;
 	hv_vdev_event_fn *event;
 	void *event_arg;
@@ -195,8 +214,9 @@ int hv_vdev_init(struct hv_vdev *dev, const struct hv_vdev_ops *ops, const char 
 void hv_vdev_destroy(struct hv_vdev *dev);
 
 /*
- * Plugs the device in and starts its I/O threads; they sleep until the guest says DRIVER_OK. bus
- * must stay as it is until detached. main thread.
+ * Plugs the device in and starts its I/O threads; they sleep until the guest says DRIVER_OK, or go
+ * on at once where dev->kept was left by another process. bus must stay as it is until detached.
+ * main thread.
  */
 int hv_vdev_attach(struct hv_vdev *dev, const struct hv_vbus *bus, uint64_t at, uint64_t size,
 		   uint32_t irq, struct hv_err *err);
@@ -206,6 +226,11 @@ int hv_vdev_attach(struct hv_vdev *dev, const struct hv_vbus *bus, uint64_t at, 
  * again. main thread.
  */
 void hv_vdev_detach(struct hv_vdev *dev);
+/*
+ * The same without an end of its life: what is in flight ends and is shown, the rest stays as
+ * dev->kept has it, and another process goes on with it.
+ */
+void hv_vdev_leave(struct hv_vdev *dev);
 
 /*
  * The registers (4.2.2). Any offset and size: bad ones read 0 and write nothing. bridge thread.
@@ -215,8 +240,13 @@ uint64_t hv_vdev_read(struct hv_vdev *dev, uint64_t off, unsigned int size);
 bool hv_vdev_write(struct hv_vdev *dev, uint64_t off, unsigned int size, uint64_t value,
 		   unsigned int cpu);
 
-/* The device is being reset or detached: the life of all its queues ends. Any thread, lock not held. */
+/* The device is being reset or detached: the life of all its queues ends. Any thread, lock not
+ * held. */
 bool hv_vdev_ending(struct hv_vdev *dev);
+/* Its queues are given up as they are, for another process. The same. */
+bool hv_vdev_leaving(struct hv_vdev *dev);
+/* What the type keeps has changed. Any thread, lock not held. */
+void hv_vdev_kept(struct hv_vdev *dev);
 
 /* For the worker on its own thread: starts and stops its queues and the type as the registers ask,
  * then acknowledges. */
@@ -247,10 +277,26 @@ void hv_vdev_warn(struct hv_vdev *dev, const char *fmt, ...) __attribute__((form
 /* The same line without limit, for what the host caused; and HV_EV_ERROR. */
 void hv_vdev_error(struct hv_vdev *dev, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* No work is taken on until resumed; what is in flight ends and is answered. Survives reset. Any thread. */
+/* No work is taken on until resumed; what is in flight ends and is answered. Survives reset. Any
+ * thread. */
 void hv_vdev_pause(struct hv_vdev *dev, bool pause);
 /* All workers look again: something outside the queues has changed. Any thread. */
 void hv_vdev_poke(struct hv_vdev *dev);
+
+/*
+ * Another policy than the worker's is in force: it takes nothing more from its queues before
+ * hv_policy_next has said so. To be looked at after a chain was popped.
+ */
+static inline bool hv_vdev_policy_changed(struct hv_vdev *dev, const struct hv_worker *w)
+{
+	return atomic_load_explicit(&dev->policy_changes, memory_order_relaxed) != w->policy.seen;
+}
+
+/* Its policy may be concerned with requests of this kind. Any thread. */
+static inline bool hv_vdev_has_policy(const struct hv_vdev *dev, unsigned int kind)
+{
+	return atomic_load_explicit(&dev->policy_ops, memory_order_relaxed) >> kind & 1;
+}
 
 static inline bool hv_vdev_has(const struct hv_vdev *dev, unsigned int feature)
 {

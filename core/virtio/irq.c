@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "virtio/state.h"
 
 /* Of failed hypercalls every so many-th is said. */
 #define SAY_EVERY 1000
@@ -52,9 +53,27 @@ static struct hv_irq_line *line_of(struct hv_irq_zone *zone, const struct hv_vde
 void hv_irq_plug(struct hv_irqs *irqs, struct hv_irq_zone *zone, const struct hv_vdev *dev,
 		 uint32_t irq)
 {
+	struct hv_irq_line *line;
+
 	pthread_mutex_lock(&irqs->lock);
-	*line_of(zone, NULL) = (struct hv_irq_line){ .dev = dev, .irq = irq };
+	line = line_of(zone, NULL);
+	*line = (struct hv_irq_line){
+		.dev = dev,
+		.irq = irq,
+		.kept = hv_state_injected(dev->kept),
+	};
+	if (hv_state_is_adopted(dev->kept) && *line->kept) {
+		line->injected = line->again = true;
+		zone->unproven++;
+	}
 	pthread_mutex_unlock(&irqs->lock);
+}
+
+static void note(struct hv_irq_line *line, bool injected)
+{
+	line->injected = injected;
+	if (line->kept)
+		__atomic_store_n(line->kept, injected, __ATOMIC_RELAXED);
 }
 
 /* Callers hold the lock. */
@@ -62,7 +81,8 @@ static void disarm(struct hv_irq_zone *zone, struct hv_irq_line *line)
 {
 	if (line->injected && !zone->held)
 		zone->unproven--;
-	line->injected = false;
+	note(line, false);
+	line->again = false;
 }
 
 void hv_irq_unplug(struct hv_irqs *irqs, struct hv_irq_zone *zone, const struct hv_vdev *dev)
@@ -72,6 +92,7 @@ void hv_irq_unplug(struct hv_irqs *irqs, struct hv_irq_zone *zone, const struct 
 	pthread_mutex_lock(&irqs->lock);
 	line = line_of(zone, dev);
 	if (line) {
+		line->kept = NULL;
 		disarm(zone, line);
 		*line = (struct hv_irq_line){ 0 };
 	}
@@ -95,6 +116,11 @@ static bool is_pending(const struct hv_bridge_page *page)
 	return __atomic_load_n(&page->res_front, __ATOMIC_ACQUIRE) != page->res_rear;
 }
 
+static bool may_go(const struct hv_irq_zone *zone, const struct hv_irq_line *line)
+{
+	return line->again || (!line->injected && zone->unproven < HV_IRQ_MAX);
+}
+
 /* Puts what is wanted and may go into the ring; whether it put anything. Callers hold the lock. */
 static bool fill(struct hv_irqs *irqs)
 {
@@ -104,13 +130,14 @@ static bool fill(struct hv_irqs *irqs)
 		for (unsigned int i = 0; i < HV_BRIDGE_DEVICES; i++) {
 			struct hv_irq_line *line = &zone->lines[i];
 
-			if (!line->wanted || line->injected || zone->unproven >= HV_IRQ_MAX)
+			if (!line->wanted || !may_go(zone, line))
 				continue;
 			if (!push(irqs->page, zone->id, line->irq))
 				return any;
 			line->wanted = false;
-			line->injected = true;
-			zone->unproven++;
+			zone->unproven += !line->again;
+			line->again = false;
+			note(line, true);
 			any = true;
 		}
 	}
@@ -168,7 +195,7 @@ void hv_irq_raise(struct hv_irqs *irqs, struct hv_irq_zone *zone, uint32_t irq)
 			continue;
 		/* An injected line that the guest has yet to acknowledge is looked at again then.
 		 */
-		line->wanted = !line->injected;
+		line->wanted = !line->injected || line->again;
 		break;
 	}
 	deliver(irqs);

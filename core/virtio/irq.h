@@ -25,6 +25,9 @@
  * a deferred register write: while a zone has such a CPU, acknowledgements (by its other CPUs)
  * make no room.
  *
+ * Of a device that another process served, `injected` is known: what waits at the hypervisor may be
+ * injected once more, which it takes for the same, and is counted all the same.
+ *
  * One short lock for lines and result ring; the hypercall is made without it. Any thread but where
  * said.
  */
@@ -33,8 +36,10 @@
 struct hv_irq_line {
 	const struct hv_vdev *dev; /* NULL = free */
 	uint32_t irq;
-	bool wanted;   /* to be injected */
-	bool injected; /* and not acknowledged */
+	bool wanted;	/* to be injected */
+	bool injected;	/* and not acknowledged */
+	bool again;	/* though injected, by a process that is gone: it may not have arrived */
+	uint32_t *kept; /* `injected` for the next process; NULL = there is none */
 };
 
 struct hv_irq_zone {

@@ -121,10 +121,157 @@ int hv_queue_start(struct hv_queue *q, const struct hv_gmem *mem, uint16_t size,
 	return 0;
 }
 
-void hv_queue_stop(struct hv_queue *q)
+void hv_queue_leave(struct hv_queue *q)
 {
 	free(q->iov);
+	free(q->heads);
+	free(q->owed);
 	*q = (struct hv_queue){ 0 };
+}
+
+void hv_queue_stop(struct hv_queue *q)
+{
+	if (q->keep)
+		__atomic_store_n(&q->keep->on, 0, __ATOMIC_RELEASE);
+	hv_queue_leave(q);
+}
+
+/* ---- what outlives the process */
+
+/*
+ * Between two stores of one thread: a process that is killed has done all before some point and
+ * none after it, so that only the compiler could bring them out of order.
+ */
+static void then(void)
+{
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
+int hv_queue_keep(struct hv_queue *q, struct hv_queue_keep *keep, struct hv_err *err)
+{
+	if (!keep || !q->size)
+		return 0;
+	q->heads = calloc(q->size, sizeof(*q->heads));
+	if (!q->heads)
+		return hv_err_nomem(err);
+	__atomic_store_n(&keep->on, 0, __ATOMIC_RELEASE);
+	then();
+	memset(keep->taken, 0, sizeof(keep->taken));
+	memset(keep->done, 0, sizeof(keep->done));
+	keep->used = keep->pushed = q->used_idx;
+	keep->progress = 0;
+	then();
+	__atomic_store_n(&keep->on, 1, __ATOMIC_RELEASE);
+	q->keep = keep;
+	return 0;
+}
+
+static void note_taken(struct hv_queue *q, uint16_t head)
+{
+	if (!++q->order)
+		q->order = 1;
+	q->keep->taken[head] = q->order;
+	q->heads[q->last_avail & (uint16_t)(q->size - 1)] = head;
+	then();
+}
+
+/* The guest has been shown the completions from `from` on. */
+static void note_shown(struct hv_queue_keep *keep, uint16_t size, uint16_t from, uint16_t to)
+{
+	then();
+	for (uint16_t i = from; i != to; i++)
+		keep->taken[keep->done[i & (uint16_t)(size - 1)] & (uint16_t)(size - 1)] = 0;
+	then();
+	keep->used = to;
+}
+
+struct owed {
+	uint32_t order;
+	uint16_t head;
+};
+
+static int by_order(const void *a, const void *b)
+{
+	uint32_t x = ((const struct owed *)a)->order, y = ((const struct owed *)b)->order;
+
+	return x < y ? -1 : x > y;
+}
+
+/* The counter may have wrapped: it is counted from half a round before any of them. */
+static int list_owed(struct hv_queue *q, const struct hv_queue_keep *keep, struct hv_err *err)
+{
+	struct owed *list = calloc(q->size, sizeof(*list));
+	uint32_t base = 0;
+
+	q->owed = calloc(q->size, sizeof(*q->owed));
+	if (!list || !q->owed) {
+		free(list);
+		return hv_err_nomem(err);
+	}
+	for (uint16_t head = 0; head < q->size; head++) {
+		uint32_t order = keep->taken[head];
+
+		if (!order)
+			continue;
+		if (!q->n_owed)
+			base = order - UINT32_C(0x80000000);
+		list[q->n_owed++] = (struct owed){ order - base, head };
+	}
+	qsort(list, q->n_owed, sizeof(*list), by_order);
+	for (uint16_t i = 0; i < q->n_owed; i++)
+		q->owed[i] = list[i].head;
+	q->order = q->n_owed ? list[q->n_owed - 1].order + base : 0;
+	free(list);
+	return 0;
+}
+
+static int misfit(struct hv_err *err, const char *what)
+{
+	return hv_err_set(err, ESTALE, "%s: the guest's ring and what is kept of it do not fit",
+			  what);
+}
+
+/* Sets both indexes from what is kept and what the guest was shown. */
+static int find_place(struct hv_queue *q, struct hv_queue_keep *keep, struct hv_err *err)
+{
+	uint16_t shown = le16toh(__atomic_load_n(used_idx(q), __ATOMIC_ACQUIRE)), ahead;
+	uint16_t used = keep->used, pushed = keep->pushed;
+	int rc;
+
+	if (diff(pushed, used) > q->size || (shown != used && shown != pushed))
+		return misfit(err, "used index");
+	if (shown != used)
+		note_shown(keep, q->size, used, shown);
+	keep->pushed = shown;
+	rc = list_owed(q, keep, err);
+	if (rc)
+		return rc;
+	ahead = diff(load_avail_idx(q), shown);
+	if (ahead > q->size || q->n_owed > ahead)
+		return misfit(err, "available index");
+	q->used_idx = q->published = q->signalled = shown;
+	q->last_avail = q->looked = (uint16_t)(shown + q->n_owed);
+	return 0;
+}
+
+int hv_queue_adopt(struct hv_queue *q, const struct hv_gmem *mem, uint16_t size, uint64_t desc,
+		   uint64_t avail, uint64_t used, uint64_t features, struct hv_queue_keep *keep,
+		   struct hv_err *err)
+{
+	struct hv_queue new;
+	int rc = hv_queue_start(&new, mem, size, desc, avail, used, features, 0, err);
+
+	if (rc)
+		return rc;
+	new.heads = calloc(size, sizeof(*new.heads));
+	rc = new.heads ? find_place(&new, keep, err) : hv_err_nomem(err);
+	if (rc) {
+		hv_queue_leave(&new);
+		return rc;
+	}
+	new.keep = keep;
+	*q = new;
+	return 0;
 }
 
 void hv_queue_look(struct hv_queue *q)
@@ -234,12 +381,25 @@ static int walk(struct hv_queue *q, struct hv_chain *chain)
 	}
 }
 
+static int pop_owed(struct hv_queue *q, struct hv_chain *chain)
+{
+	if (q->broken)
+		return -EPROTO;
+	*chain = (struct hv_chain){ .head = q->owed[q->next_owed], .iov = q->iov };
+	if (walk(q, chain) < 0)
+		return -EPROTO;
+	q->next_owed++;
+	return 1;
+}
+
 int hv_queue_pop(struct hv_queue *q, struct hv_chain *chain)
 {
 	uint16_t slot;
 
 	if (!q->size)
 		return 0;
+	if (q->next_owed < q->n_owed)
+		return pop_owed(q, chain);
 	if (q->last_avail == q->looked)
 		hv_queue_look(q);
 	if (q->broken)
@@ -253,20 +413,36 @@ int hv_queue_pop(struct hv_queue *q, struct hv_chain *chain)
 	};
 	if (walk(q, chain) < 0)
 		return -EPROTO;
+	if (q->keep)
+		note_taken(q, chain->head);
+	if (q->owed)
+		q->since_owed++;
 	q->last_avail++;
 	return 1;
 }
 
 void hv_queue_unpop(struct hv_queue *q)
 {
-	if (q->size && q->last_avail != q->used_idx)
-		q->last_avail--;
+	if (!q->size || q->last_avail == q->used_idx)
+		return;
+	if (q->owed && !q->since_owed) {
+		/* It stays in flight, as it was adopted. */
+		if (q->next_owed)
+			q->next_owed--;
+		return;
+	}
+	if (q->owed)
+		q->since_owed--;
+	q->last_avail--;
+	if (q->keep)
+		q->keep->taken[q->heads[q->last_avail & (uint16_t)(q->size - 1)]] = 0;
 }
 
 bool hv_queue_empty(const struct hv_queue *q)
 {
 	return !q->size || q->broken ||
-	       (q->last_avail == q->looked && load_avail_idx(q) == q->last_avail);
+	       (q->next_owed == q->n_owed && q->last_avail == q->looked &&
+		load_avail_idx(q) == q->last_avail);
 }
 
 unsigned int hv_queue_waiting(const struct hv_queue *q)
@@ -275,7 +451,7 @@ unsigned int hv_queue_waiting(const struct hv_queue *q)
 
 	if (!q->size || q->broken)
 		return 0;
-	n = diff(load_avail_idx(q), q->last_avail);
+	n = (uint16_t)(diff(load_avail_idx(q), q->last_avail) + q->n_owed - q->next_owed);
 	return n < q->size ? n : q->size;
 }
 
@@ -289,6 +465,8 @@ void hv_queue_push(struct hv_queue *q, uint16_t head, uint32_t written)
 	slot = q->used_idx++ & (uint16_t)(q->size - 1);
 	used->ring[slot].id = htole32(head);
 	used->ring[slot].len = htole32(written);
+	if (q->keep)
+		q->keep->done[slot] = head;
 }
 
 bool hv_queue_flush(struct hv_queue *q)
@@ -298,7 +476,13 @@ bool hv_queue_flush(struct hv_queue *q)
 
 	if (!q->size || q->published == q->used_idx)
 		return false;
+	if (q->keep) {
+		q->keep->pushed = q->used_idx;
+		then();
+	}
 	__atomic_store_n(used_idx(q), htole16(q->used_idx), __ATOMIC_RELEASE);
+	if (q->keep)
+		note_shown(q->keep, q->size, q->published, q->used_idx);
 	q->published = q->used_idx;
 	/* The guest says when it wants to be interrupted, then looks at used.idx: the reverse
 	 * order. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "virtio/device_priv.h"
+#include "virtio/state.h"
 
 #define MAGIC 0x74726976 /* "virt" */
 #define VERSION 2
@@ -208,6 +209,8 @@ static bool write_register(struct hv_vdev *dev, uint64_t off, uint32_t value, un
 		notify(dev, value);
 		return false;
 	case VIRTIO_MMIO_INTERRUPT_ACK:
+		/* In this order what is kept is never less than what is. */
+		hv_state_lower(dev->kept, value);
 		atomic_fetch_and(&dev->interrupt_status, ~value);
 		return false;
 	case VIRTIO_MMIO_STATUS:
@@ -245,6 +248,8 @@ bool hv_vdev_write(struct hv_vdev *dev, uint64_t off, unsigned int size, uint64_
 		write_config(dev, off - VIRTIO_MMIO_CONFIG, size, value);
 	else if (off < VIRTIO_MMIO_CONFIG && size == 4)
 		later = write_register(dev, off, (uint32_t)value, cpu);
+	if (off != VIRTIO_MMIO_QUEUE_NOTIFY && off != VIRTIO_MMIO_INTERRUPT_ACK)
+		hv_state_save(dev);
 	pthread_mutex_unlock(&dev->lock);
 	return later;
 }

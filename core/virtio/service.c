@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "virtio/bridge.h"
 #include "virtio/irq.h"
+#include "virtio/state.h"
 
 /* The registers before the configuration space (4.2.2). */
 #define WINDOW_MIN 0x100
@@ -43,6 +44,7 @@ struct hv_service {
 	struct hv_bridge_page *page;
 	struct hv_irqs irqs;
 	struct hv_bridge *bridge;
+	struct hv_state_bridge *kept;
 	hv_vdev_event_fn *event;
 	void *event_arg;
 	char *lock_path;
@@ -102,6 +104,42 @@ static void give_lock_back(struct hv_service *svc)
 	free(svc->lock_path);
 }
 
+struct held {
+	struct hv_bridge_window windows[HV_BRIDGE_HELD];
+	unsigned int n;
+};
+
+static void hold(void *arg, uint32_t zone, uint64_t at, uint64_t size)
+{
+	struct held *held = arg;
+
+	if (held->n < HV_BRIDGE_HELD)
+		held->windows[held->n++] = (struct hv_bridge_window){
+			.zone = zone,
+			.at = at,
+			.size = size,
+			.held = true,
+		};
+}
+
+static int start_bridge(struct hv_service *svc, const struct hv_service_opts *opts,
+			struct hv_err *err)
+{
+	struct held held = { .n = 0 };
+	struct hv_bridge_opts bridge = { .spin_ns = opts->spin_ns, .held = held.windows };
+	int rc = 0;
+
+	if (opts->state_dir) {
+		rc = hv_state_bridge_open(opts->state_dir, &svc->kept, err);
+		if (rc < 0)
+			return rc;
+		hv_state_each(opts->state_dir, hold, &held);
+	}
+	bridge.kept = svc->kept;
+	bridge.n_held = held.n;
+	return hv_bridge_start(svc->hyp, &svc->irqs, &bridge, &svc->bridge, err);
+}
+
 int hv_service_new(struct hv_hyp *hyp, const struct hv_service_opts *opts, struct hv_service **out,
 		   struct hv_err *err)
 {
@@ -121,9 +159,10 @@ int hv_service_new(struct hv_hyp *hyp, const struct hv_service_opts *opts, struc
 	if (rc < 0)
 		goto fail;
 	hv_irqs_init(&svc->irqs, hyp, svc->page);
-	rc = hv_bridge_start(hyp, &svc->irqs, opts->spin_ns, &svc->bridge, err);
+	rc = start_bridge(svc, opts, err);
 	if (rc < 0) {
 		hv_irqs_destroy(&svc->irqs);
+		hv_state_bridge_close(svc->kept);
 		goto fail;
 	}
 	*out = svc;
@@ -142,8 +181,37 @@ void hv_service_free(struct hv_service *svc)
 		hv_service_remove_zone(svc, svc->zones);
 	hv_bridge_stop(svc->bridge);
 	hv_irqs_destroy(&svc->irqs);
+	hv_state_bridge_close(svc->kept);
 	give_lock_back(svc);
 	free(svc);
+}
+
+static void unplug(struct hv_vzone *zone, unsigned int place)
+{
+	struct hv_service *svc = zone->svc;
+
+	hv_irq_unplug(&svc->irqs, &zone->irqs, zone->devices[place]);
+	zone->devices[place] = zone->devices[--zone->n_devices];
+	svc->n_devices--;
+}
+
+void hv_service_leave(struct hv_service *svc)
+{
+	for (struct hv_vzone *zone = svc->zones; zone; zone = zone->next)
+		for (unsigned int i = zone->n_devices; i-- > 0;)
+			if (!zone->devices[i]->kept)
+				hv_service_detach(svc, zone->devices[i]);
+	hv_bridge_leave(svc->bridge);
+	for (struct hv_vzone *zone = svc->zones; zone; zone = zone->next)
+		while (zone->n_devices) {
+			hv_vdev_leave(zone->devices[zone->n_devices - 1]);
+			unplug(zone, zone->n_devices - 1);
+		}
+}
+
+void hv_service_forget(struct hv_service *svc, uint32_t zone)
+{
+	hv_bridge_unhold(svc->bridge, zone);
 }
 
 static void bus_interrupt(const struct hv_vbus *bus, uint32_t irq)
@@ -403,9 +471,7 @@ void hv_service_detach(struct hv_service *svc, struct hv_vdev *dev)
 		return;
 	hv_bridge_vacate(svc->bridge, dev);
 	hv_vdev_detach(dev);
-	hv_irq_unplug(&svc->irqs, &zone->irqs, dev);
-	zone->devices[place] = zone->devices[--zone->n_devices];
-	svc->n_devices--;
+	unplug(zone, place);
 	publish_windows(svc);
 }
 

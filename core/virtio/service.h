@@ -23,6 +23,12 @@ struct hv_service_opts {
 	hv_vdev_event_fn *event; /* may be NULL */
 	void *event_arg;
 	uint32_t spin_ns; /* upper bound of the bridge's polling; 0 = default */
+	/*
+	 * Where devices' state is kept (virtio/state.h), so that the next service goes on with what
+	 * this one leaves; NULL = nowhere. Windows of devices another service left are
+	 * not answered before they are attached again, or their zone is removed or forgotten.
+	 */
+	const char *state_dir;
 };
 
 /*
@@ -32,8 +38,19 @@ struct hv_service_opts {
  */
 int hv_service_new(struct hv_hyp *hyp, const struct hv_service_opts *opts, struct hv_service **svc,
 		   struct hv_err *err);
-/* Detaches everything in order, joins the threads, answers what still waits, closes. */
+/*
+ * Detaches everything in order, joins the threads, answers what still waits, closes; after
+ * hv_service_leave nothing more is answered.
+ */
 void hv_service_free(struct hv_service *svc);
+/*
+ * For the next service: devices whose state is kept end what is in flight and are given up as they
+ * are; registers are not answered any more. Devices without are detached. Afterwards no device
+ * is attached, and none can be.
+ */
+void hv_service_leave(struct hv_service *svc);
+/* Windows of this zone that are held for devices of an earlier service are held no more. */
+void hv_service_forget(struct hv_service *svc, uint32_t zone);
 
 /*
  * A zone the service knows: its RAM mapped, its devices. cpus: physical, bit per CPU; 0 = not

@@ -26,6 +26,7 @@ struct hv_vdev_stats {
 	 * burst's time for each of its frames with net (but not for what a switch delivers).
 	 */
 	_Atomic uint64_t latency[HV_LATENCY_BUCKETS];
+	_Atomic uint64_t latency_ns; /* of all of them together */
 };
 
 static inline void hv_stat_add(_Atomic uint64_t *counter, uint64_t n)
@@ -40,6 +41,7 @@ static inline void hv_stat_latency(struct hv_vdev_stats *stats, uint64_t ns, uin
 
 	hv_stat_add(&stats->latency[bucket < HV_LATENCY_BUCKETS ? bucket : HV_LATENCY_BUCKETS - 1],
 		    n);
+	hv_stat_add(&stats->latency_ns, ns * n);
 }
 
 #endif

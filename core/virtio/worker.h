@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/now.h"
 #include "base/thread.h"
+#include "virtio/policy.h"
 
 /*
  * An I/O thread of a device. It works while there is work, polls for a bounded
@@ -60,6 +61,7 @@ struct hv_worker {
 	_Atomic bool answered; /* something was shown as used since it last waited */
 	bool spun_answered;    /* what its last wait went by */
 	struct hv_poll poll;
+	struct hv_policy_seat policy; /* the worker's own */
 };
 
 #define HV_WORKER_SPIN_MAX 50000 /* ns */

@@ -82,6 +82,8 @@ static int keep_record(struct apply *a, const struct hv_zone *zone, struct hv_er
 	if (!record)
 		return hv_err_nomem(err);
 	hv_record_of(zone, record);
+	if (a->machine->serve)
+		record->life = hv_serve_life(a->machine->serve, zone->spec->id);
 	ret = hv_records_put(a->machine->records, record, err);
 	free(record);
 	return ret;
@@ -105,7 +107,27 @@ static int stop(const struct hv_machine *machine, uint32_t id, struct hv_err *er
 	return ret;
 }
 
-/* A zone that runs already finds its devices again, as after a reset. */
+/* Of the start that is recorded; 0 = not known. */
+static uint64_t recorded_life(const struct hv_machine *machine, uint32_t id)
+{
+	struct hv_record *record = machine->records ? malloc(sizeof(*record)) : NULL;
+	uint64_t life = 0;
+
+	if (record && !hv_records_get(machine->records, id, record, NULL))
+		life = record->life;
+	free(record);
+	return life;
+}
+
+static void left_alone(const char *zone, struct hv_err *err)
+{
+	size_t len = strlen(err->msg);
+
+	snprintf(err->msg + len, sizeof(err->msg) - len,
+		 "; zone %s is left alone, and waits; hvsh restart %s starts it anew", zone, zone);
+}
+
+/* The devices of a zone that runs go on where an earlier service left them, or begin anew. */
 static int serve_zone(struct apply *a, const struct hv_zone *zone, struct hv_err *err)
 {
 	struct hv_serve *serve = a->machine->serve;
@@ -119,7 +141,13 @@ static int serve_zone(struct apply *a, const struct hv_zone *zone, struct hv_err
 		return ret;
 	ret = find_running(a->machine, zone->spec->id, &info, err);
 	if (ret > 0) {
-		ret = hv_serve_attach(serve, zone->spec->id, err);
+		ret = hv_serve_adopt(serve, zone->spec->id,
+				     recorded_life(a->machine, zone->spec->id), err);
+		if (ret == -EBADMSG || ret == -ESTALE || ret == -EINVAL)
+			left_alone(zone->spec->name, err);
+		if (ret > 0)
+			hv_log_info("zone %s: its devices go on where an earlier service left them",
+				    zone->spec->name);
 		if (!ret)
 			hv_log_warn("zone %s ran before this service did: what its drivers agreed "
 				    "with an earlier one is lost, and they wait; hvsh restart %s "
@@ -128,7 +156,7 @@ static int serve_zone(struct apply *a, const struct hv_zone *zone, struct hv_err
 	}
 	if (ret < 0)
 		hv_serve_drop(serve, zone->spec->id);
-	return ret;
+	return ret < 0 ? ret : 0;
 }
 
 /* Its guest may ask for its devices with its first instruction. */

@@ -29,6 +29,7 @@ struct hv_record_image {
 struct hv_record {
 	enum hv_arch arch;
 	struct hv_abi_zone config;
+	uint64_t life; /* hv_serve_life: which start of the zone this is; 0 = not known */
 	uint64_t boot_id[2]; /* of the running system: a record from before a reboot is stale */
 	size_t n_images;
 	struct hv_record_image images[HV_RECORD_IMAGES];

@@ -7,7 +7,8 @@
 #include <zlib.h>
 
 #define MAGIC UINT64_C(0x4345524853564809) /* "\tHVSHREC" */
-#define VERSION 1
+#define VERSION 2
+#define OLD_VERSION 1 /* without life */
 #define HEADER_BYTES 16
 #define CRC_BYTES 4
 
@@ -235,13 +236,15 @@ static void code_image(struct coder *c, struct hv_record_image *image)
 	image->mtime_ns = (int64_t)mtime;
 }
 
-static void code_record(struct coder *c, struct hv_record *r)
+static void code_record(struct coder *c, struct hv_record *r, uint32_t version)
 {
 	uint32_t n;
 
 	r->arch = (enum hv_arch)bounded(c, r->arch, HV_ARCH_COUNT - 1, "architecture");
 	f64(c, &r->boot_id[0], "boot id");
 	f64(c, &r->boot_id[1], "boot id");
+	if (version != OLD_VERSION)
+		f64(c, &r->life, "life");
 	code_zone(c, r->arch, &r->config);
 	n = r->n_images > HV_RECORD_IMAGES ? HV_RECORD_IMAGES + 1 : (uint32_t)r->n_images;
 	r->n_images = bounded(c, n, HV_RECORD_IMAGES, "number of images");
@@ -267,7 +270,7 @@ int hv_record_encode(const struct hv_record *record, void *buf, size_t cap, size
 		return hv_err_set(err, EINVAL, "no room for a record in %zu bytes", cap);
 	c.at += HEADER_BYTES;
 	c.left -= HEADER_BYTES + CRC_BYTES;
-	code_record(&c, &copy);
+	code_record(&c, &copy, version);
 	if (c.bad)
 		return hv_err_set(err, EINVAL, "cannot record zone %" PRIu32 ": bad %s",
 				  record->config.id, c.bad);
@@ -295,7 +298,7 @@ int hv_record_decode(const void *buf, size_t size, struct hv_record *record, str
 	f32(&c, &length, "length");
 	if (c.bad || magic != MAGIC)
 		return hv_err_set(err, EINVAL, "not a record");
-	if (version != VERSION)
+	if (version != VERSION && version != OLD_VERSION)
 		return hv_err_set(err, EINVAL,
 				  "written by another version (format %" PRIu32
 				  ", this program knows %d)",
@@ -310,7 +313,7 @@ int hv_record_decode(const void *buf, size_t size, struct hv_record *record, str
 		return hv_err_set(err, EINVAL, "wrong checksum");
 	c.left -= CRC_BYTES;
 	memset(record, 0, sizeof(*record));
-	code_record(&c, record);
+	code_record(&c, record, version);
 	if (c.bad)
 		return hv_err_set(err, EINVAL, "bad %s", c.bad);
 	if (c.left)

@@ -21,15 +21,18 @@ int hv_serve_new(struct hv_hyp *hyp, const struct hv_serve_opts *opts, struct hv
 {
 	struct hv_serve *serve = calloc(1, sizeof(*serve));
 
-	if (serve && opts->lock_path) {
-		serve->lock_path = strdup(opts->lock_path);
-		if (!serve->lock_path) {
-			free(serve);
-			serve = NULL;
-		}
-	}
 	if (!serve)
 		return hv_err_nomem(err);
+	if (opts->lock_path)
+		serve->lock_path = strdup(opts->lock_path);
+	if (opts->state_dir)
+		serve->state_dir = strdup(opts->state_dir);
+	if (!serve->lock_path != !opts->lock_path || !serve->state_dir != !opts->state_dir) {
+		free(serve->lock_path);
+		free(serve->state_dir);
+		free(serve);
+		return hv_err_nomem(err);
+	}
 	serve->hyp = hyp;
 	serve->loop = opts->loop;
 	serve->event = opts->event;
@@ -74,7 +77,8 @@ static void on_input(struct hv_loop *loop, struct hv_post *post)
 	struct hv_served *dev = post->arg;
 
 	(void)loop;
-	hv_console_collect(&dev->dev);
+	if (!strcmp(dev->type, "console"))
+		hv_console_collect(&dev->dev);
 	tell(dev, HV_EV_INPUT, NULL);
 }
 
@@ -108,6 +112,7 @@ static int need_service(struct hv_serve *serve, struct hv_err *err)
 {
 	const struct hv_service_opts opts = {
 		.lock_path = serve->lock_path,
+		.state_dir = serve->state_dir,
 		.event = post_event,
 	};
 
@@ -165,6 +170,7 @@ static int make_device(struct hv_serve *serve, const struct hv_serve_home *home,
 	dev->at = window->at;
 	dev->size = window->size;
 	dev->irq = window->irq;
+	dev->config = hv_serve_digest(spec);
 	dev->arena = hv_arena_new();
 	name = dev->arena ? hv_arena_printf(dev->arena, "%s/%s", home->name, spec->name) : NULL;
 	ret = !name || copy_device(dev, home, spec) ? hv_err_nomem(err)
@@ -192,6 +198,7 @@ static void end_device(struct hv_served *dev)
 		}
 	if (serve->service)
 		hv_service_detach(serve->service, &dev->dev);
+	hv_serve_unkeep(dev, !serve->left);
 	/* Who waits for a console looks once more, and finds its end. */
 	tell(dev, HV_EV_INPUT, NULL);
 	hv_vdev_destroy(&dev->dev);
@@ -240,6 +247,7 @@ static struct hv_serve_home *copy_zone(const struct hv_serve_zone *zone)
 	home->id = zone->id;
 	home->cpus = zone->cpus;
 	home->standing = zone->standing;
+	home->life = zone->standing ? 0 : hv_serve_new_life();
 	home->name = hv_arena_strdup(arena, zone->name);
 	home->n_ram = zone->n_ram;
 	home->ram = hv_arena_array(arena, zone->n_ram, sizeof(*home->ram));
@@ -310,25 +318,73 @@ int hv_serve_open_zone(struct hv_serve *serve, const struct hv_zone *zone, struc
 	return hv_serve_open(serve, &z, err);
 }
 
-int hv_serve_attach(struct hv_serve *serve, uint32_t zone, struct hv_err *err)
+static int not_served(uint32_t zone, struct hv_err *err)
 {
-	struct hv_serve_home *home = find_home(serve, zone);
+	return hv_err_set(err, ENOENT, "zone %" PRIu32 " is not served here", zone);
+}
+
+/* What was left of an earlier life is of no use to anybody. */
+static void begin_anew(struct hv_serve *serve, const struct hv_serve_home *home)
+{
+	if (!serve->state_dir)
+		return;
+	hv_state_forget(serve->state_dir, home->id);
+	for (struct hv_served *d = serve->devices; d; d = d->next)
+		if (d->zone == home->id)
+			hv_serve_keep(serve, home, d);
+}
+
+/* adopted: 1 = may be taken up, and then whether it was. */
+static int attach_home(struct hv_serve *serve, struct hv_serve_home *home, bool *adopted,
+		       struct hv_err *err)
+{
 	int ret;
 
-	if (!home)
-		return hv_err_set(err, ENOENT, "zone %" PRIu32 " is not served here", zone);
-	if (home->vzone || !home->n_windows)
-		return 0;
 	ret = hv_service_add_zone(serve->service, home->id, home->name, home->cpus, home->ram,
 				  home->n_ram, &home->vzone, err);
+	if (!ret && *adopted)
+		ret = hv_serve_take_up(serve, home, err);
+	if (*adopted && ret == -ENOENT) {
+		*adopted = false;
+		ret = 0;
+	}
+	if (!ret && !*adopted)
+		begin_anew(serve, home);
 	for (struct hv_served *d = serve->devices; d && !ret; d = d->next)
-		if (d->zone == zone)
+		if (d->zone == home->id)
 			ret = attach_device(serve, home, d, err);
+	if (!ret && serve->state_dir)
+		hv_service_forget(serve->service, home->id);
 	if (ret && home->vzone) {
 		hv_service_remove_zone(serve->service, home->vzone);
 		home->vzone = NULL;
 	}
 	return ret;
+}
+
+int hv_serve_attach(struct hv_serve *serve, uint32_t zone, struct hv_err *err)
+{
+	struct hv_serve_home *home = find_home(serve, zone);
+	bool adopted = false;
+
+	if (!home)
+		return not_served(zone, err);
+	return home->vzone || !home->n_windows ? 0 : attach_home(serve, home, &adopted, err);
+}
+
+int hv_serve_adopt(struct hv_serve *serve, uint32_t zone, uint64_t life, struct hv_err *err)
+{
+	struct hv_serve_home *home = find_home(serve, zone);
+	bool adopted = true;
+	int ret;
+
+	if (!home)
+		return not_served(zone, err);
+	if (home->vzone || !home->n_windows)
+		return 0;
+	home->life = home->standing ? 0 : life;
+	ret = attach_home(serve, home, &adopted, err);
+	return ret ?: adopted;
 }
 
 void hv_serve_drop(struct hv_serve *serve, uint32_t zone)
@@ -362,6 +418,10 @@ void hv_serve_free(struct hv_serve *serve)
 			*at = serve->next;
 			break;
 		}
+	if (serve->service && serve->state_dir) {
+		hv_service_leave(serve->service);
+		serve->left = true;
+	}
 	while (serve->homes)
 		hv_serve_drop(serve, serve->homes->id);
 	for (unsigned int i = 0; i < serve->n_switches; i++)
@@ -370,6 +430,7 @@ void hv_serve_free(struct hv_serve *serve)
 	hv_clock_host_put(serve->clocks);
 	hv_fdt_close(serve->tree);
 	free(serve->lock_path);
+	free(serve->state_dir);
 	free(serve);
 }
 
@@ -494,6 +555,7 @@ int hv_serve_add(struct hv_serve *serve, uint32_t zone, const struct hv_spec_dev
 		ret = make_device(serve, home, spec, window, &dev, err);
 	if (ret)
 		return ret;
+	hv_serve_keep(serve, home, dev);
 	ret = attach_device(serve, home, dev, err);
 	if (ret) {
 		end_device(dev);

@@ -41,6 +41,7 @@ struct hv_served {
 
 	/* private */
 	struct hv_serve *serve;
+	uint64_t config; /* digest of its specification */
 	struct hv_arena *arena;
 	struct hv_post input;
 	struct hv_served *next;
@@ -63,11 +64,19 @@ struct hv_serve_opts {
 	 * joined to switches inside, consoles have neither log file nor pty.
 	 */
 	bool harmless;
+	/*
+	 * Where what outlives this process is kept (as hv_service_opts; copied; NULL = nowhere).
+	 * With it hv_serve_free leaves the devices to the next service.
+	 */
+	const char *state_dir;
 };
 
 int hv_serve_new(struct hv_hyp *hyp, const struct hv_serve_opts *opts, struct hv_serve **serve,
 		 struct hv_err *err);
-/* Drops all zones, flushes and closes their devices, gives the bridge back. NULL is fine. */
+/*
+ * Drops all zones, flushes and closes their devices, gives the bridge back. Where state is
+ * kept their drivers notice nothing, and wait for the next service. NULL is fine.
+ */
 void hv_serve_free(struct hv_serve *serve);
 
 /*
@@ -94,6 +103,15 @@ int hv_serve_open(struct hv_serve *serve, const struct hv_serve_zone *zone, stru
 int hv_serve_open_zone(struct hv_serve *serve, const struct hv_zone *zone, struct hv_err *err);
 /* -ENOENT: not opened; what mapping its RAM answers. The zone stays open on failure. */
 int hv_serve_attach(struct hv_serve *serve, uint32_t zone, struct hv_err *err);
+/*
+ * The same for a zone that ran before this service did. life: of its record. 1: its devices go on
+ * where another service left them; 0: none had left anything, and they begin anew, as after a
+ * reset; -EBADMSG, -ESTALE: what was left cannot be used, as the message says; nothing is attached
+ * then, and the zone's CPUs wait where they ask for a device.
+ */
+int hv_serve_adopt(struct hv_serve *serve, uint32_t zone, uint64_t life, struct hv_err *err);
+/* The number that tells this start of the zone from others, for its record; 0 = there is none. */
+uint64_t hv_serve_life(const struct hv_serve *serve, uint32_t zone);
 /* Its devices are flushed, closed and freed. After the zone has stopped. Unknown zones are fine. */
 void hv_serve_drop(struct hv_serve *serve, uint32_t zone);
 

@@ -7,6 +7,10 @@
 #include "base/log.h"
 #include "virtio/dev/blk.h"
 #include "virtio/dev/console.h"
+#include "virtio/dev/custom.h"
+#include "virtio/dev/gpu.h"
+#include "virtio/dev/gpu_drm.h"
+#include "virtio/dev/input.h"
 #include "virtio/dev/net.h"
 #include "virtio/dev/rng.h"
 #include "virtio/dev/scmi.h"
@@ -171,12 +175,100 @@ static int make_console(struct hv_serve *serve, struct hv_served *dev, const cha
 	return hv_console_init(&dev->dev, name, &opts, err);
 }
 
+#if HVSH_VIRTIO_GPU
+static int make_output(struct hv_serve *serve, const char *name, const struct hv_spec_device *spec,
+		       struct hv_gpu_output **out, struct hv_err *err)
+{
+	const char *const connectors[HV_GPU_SCANOUTS] = { text(spec, "connector") };
+	const char *output = text(spec, "output");
+	struct hv_gpu_drm_opts drm = {
+		.card = text(spec, "card"),
+		.connectors = connectors,
+		.mode = text(spec, "mode"),
+		.scanouts = (unsigned int)number(spec, "screens"),
+	};
+
+	if (!output || !strcmp(output, "memory") || serve->harmless)
+		return hv_gpu_memory_new(out, err);
+	return blame(name, spec, *connectors ? "connector" : "output",
+		     hv_gpu_drm_new(&drm, out, err), err);
+}
+
+static int make_gpu(struct hv_serve *serve, struct hv_served *dev, const char *name,
+		    const struct hv_spec_device *spec, struct hv_err *err)
+{
+	struct hv_gpu_opts opts = {
+		.origin = dev->dev.origin,
+		.scanouts = (unsigned int)number(spec, "screens"),
+		.width = (uint32_t)number(spec, "width"),
+		.height = (uint32_t)number(spec, "height"),
+		.memory = number(spec, "memory"),
+	};
+	int ret = make_output(serve, name, spec, &opts.output, err);
+
+	return ret ?: hv_gpu_init(&dev->dev, name, &opts, err);
+}
+#else
+static int make_gpu(struct hv_serve *serve, struct hv_served *dev, const char *name,
+		    const struct hv_spec_device *spec, struct hv_err *err)
+{
+	(void)serve;
+	(void)dev;
+	return blame(name, spec, "",
+		     hv_err_set(err, ENOTSUP,
+				"this hvsh was built without graphics cards (VIRTIO_GPU=n)"),
+		     err);
+}
+#endif
+
 static int make_rng(struct hv_serve *serve, struct hv_served *dev, const char *name,
 		    const struct hv_spec_device *spec, struct hv_err *err)
 {
 	(void)serve;
 	(void)spec;
 	return hv_rng_init(&dev->dev, name, &dev->dev.origin, err);
+}
+
+static int input_kind(const struct hv_spec_device *spec, enum hv_input_kind *kind,
+		      struct hv_err *err)
+{
+	const char *wanted = text(spec, "kind");
+
+	*kind = HV_INPUT_KEYBOARD;
+	if (text(spec, "evdev") && wanted)
+		return hv_err_set(err, EINVAL,
+				  "the kind of a real device (evdev) is its own: leave this out");
+	if (text(spec, "evdev"))
+		*kind = HV_INPUT_EVDEV;
+	while (wanted && *kind < HV_INPUT_EVDEV && strcmp(hv_input_kind_name(*kind), wanted) != 0)
+		++*kind;
+	if (wanted && *kind == HV_INPUT_EVDEV)
+		return hv_err_set(err, EINVAL,
+				  "%s is no kind of input device: keyboard, mouse, tablet, touch",
+				  wanted);
+	return 0;
+}
+
+static int make_input(struct hv_serve *serve, struct hv_served *dev, const char *name,
+		      const struct hv_spec_device *spec, struct hv_err *err)
+{
+	struct hv_input_opts opts = {
+		.origin = dev->dev.origin,
+		.evdev = text(spec, "evdev"),
+		.width = (unsigned int)number(spec, "width"),
+		.height = (unsigned int)number(spec, "height"),
+	};
+	int ret = blame(name, spec, "kind", input_kind(spec, &opts.kind, err), err);
+
+	if (ret)
+		return ret;
+	if (serve->harmless && opts.evdev) {
+		hv_log(HV_LOG_WARN, "%s: %s is left alone in the simulation; a keyboard is there",
+		       name, opts.evdev);
+		opts.evdev = NULL;
+		opts.kind = HV_INPUT_KEYBOARD;
+	}
+	return hv_input_init(&dev->dev, name, &opts, err);
 }
 
 static struct hv_scmi_allow allowed(const struct hv_spec_device *spec, const char *key)
@@ -232,6 +324,43 @@ static int make_scmi(struct hv_serve *serve, struct hv_served *dev, const char *
 	return ret ?: hv_scmi_init(&dev->dev, name, &opts, err);
 }
 
+static int make_custom(struct hv_serve *serve, struct hv_served *dev, const char *name,
+		       const struct hv_spec_device *spec, struct hv_err *err)
+{
+	const struct hv_spec_option *features = hv_spec_option(spec, "features"),
+				    *config = hv_spec_option(spec, "config"),
+				    *sizes = hv_spec_option(spec, "queue_sizes"),
+				    *receives = hv_spec_option(spec, "queue_receives");
+	struct hv_custom_queue queues[HV_CUSTOM_QUEUES] = { 0 };
+	uint8_t bytes[HV_CUSTOM_CONFIG];
+	struct hv_custom_opts opts = {
+		.origin = dev->dev.origin,
+		.id = (uint32_t)number(spec, "id"),
+		.config = bytes,
+		.config_size = config ? config->n_ints : 0,
+		.config_writable = flag(spec, "writable"),
+		.n_queues = sizes ? (unsigned int)sizes->n_ints : 0,
+		.queues = queues,
+		.requests = (unsigned int)number(spec, "requests"),
+		.max_request = (size_t)number(spec, "max_request"),
+		.memory = (size_t)number(spec, "memory"),
+		.timeout_ns = number(spec, "timeout"),
+		.model = text(spec, "model"),
+	};
+
+	(void)serve;
+	for (size_t i = 0; features && i < features->n_ints; i++)
+		opts.features |= UINT64_C(1) << (features->ints[i] & 63);
+	for (size_t i = 0; i < opts.config_size && i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)config->ints[i];
+	for (unsigned int i = 0; i < opts.n_queues && i < HV_CUSTOM_QUEUES; i++)
+		queues[i] = (struct hv_custom_queue){
+			.size = (uint16_t)sizes->ints[i],
+			.receive = receives && i < receives->n_ints && receives->ints[i],
+		};
+	return hv_custom_init(&dev->dev, name, &opts, err);
+}
+
 int hv_serve_make(struct hv_serve *serve, struct hv_served *dev, const char *name,
 		  const struct hv_spec_device *spec, struct hv_err *err)
 {
@@ -241,7 +370,8 @@ int hv_serve_make(struct hv_serve *serve, struct hv_served *dev, const char *nam
 			    const struct hv_spec_device *spec, struct hv_err *err);
 	} types[] = {
 		{ "blk", make_blk }, { "net", make_net },   { "console", make_console },
-		{ "rng", make_rng }, { "scmi", make_scmi },
+		{ "rng", make_rng }, { "scmi", make_scmi }, { "input", make_input },
+		{ "gpu", make_gpu }, { "custom", make_custom },
 	};
 	char where[HV_ORIGIN_TEXT];
 

@@ -5,6 +5,7 @@
 #include "clock/host.h"
 #include "fdt/fdt.h"
 #include "virtio/dev/switch.h"
+#include "virtio/state.h"
 #include "zone/serve.h"
 
 struct hv_serve_window {
@@ -23,6 +24,7 @@ struct hv_serve_home {
 	struct hv_serve_window *windows;
 	struct hv_vzone *vzone; /* NULL until attached */
 	bool standing;
+	uint64_t life; /* 0 = nothing of it outlives us */
 	struct hv_serve_home *next;
 };
 
@@ -35,6 +37,8 @@ struct hv_serve {
 	hv_served_event_fn *event;
 	void *event_arg;
 	bool harmless;
+	char *state_dir; /* NULL = nothing is kept */
+	bool left;	 /* to the next service */
 	struct hv_service *service; /* NULL until the first device */
 	struct hv_serve_home *homes;
 	struct hv_served *devices;
@@ -51,6 +55,19 @@ struct hv_serve {
  */
 int hv_serve_make(struct hv_serve *serve, struct hv_served *dev, const char *name,
 		  const struct hv_spec_device *spec, struct hv_err *err);
+
+/* serve_keep.c */
+uint64_t hv_serve_digest(const struct hv_spec_device *spec);
+uint64_t hv_serve_new_life(void); /* 0 when there is no randomness */
+/* Whether all devices of the zone can go on in another process, and are to. */
+bool hv_serve_keeps(const struct hv_serve *serve, const struct hv_serve_home *home);
+/* Before a device is attached: from now on its state is kept. That it cannot is a warning. */
+void hv_serve_keep(struct hv_serve *serve, const struct hv_serve_home *home, struct hv_served *dev);
+/* After it was detached. */
+void hv_serve_unkeep(struct hv_served *dev, bool remove);
+/* All devices of an attached zone find what was left of them, or none does: -ENOENT when nothing
+ * was. */
+int hv_serve_take_up(struct hv_serve *serve, const struct hv_serve_home *home, struct hv_err *err);
 
 /* A planned window that no device has until one is attached. */
 bool hv_spec_is_slot(const struct hv_spec_device *spec);

@@ -68,7 +68,7 @@ struct hv_spec_option {
 
 /* A virtio device. Type-specific settings ("image", "tap", "mac"…) stay key/value: the device itself knows them. */
 struct hv_spec_device {
-	const char *type; /* "blk", "net", "console", "gpu", "scmi", "rng", "input", or "slot": a window without a device */
+	const char *type; /* "blk", "net", "console", "gpu", "scmi", "rng", "input", "custom", or "slot": a window without a device */
 	const char *name; /* unique within the zone */
 	bool has_at;
 	uint64_t at, size; /* register window; size 0 = 0x200 */

@@ -74,6 +74,29 @@ static void config_write(struct hv_vdev *dev, unsigned int off, const void *from
 	atomic_store(&blk->writeback_set, true);
 }
 
+/* Device lock held. */
+struct kept {
+	uint8_t writeback, writeback_set;
+};
+
+static void keep(struct hv_vdev *dev, void *to)
+{
+	const struct hv_blk *blk = blk_of(dev);
+	struct kept kept = { atomic_load(&blk->writeback), atomic_load(&blk->writeback_set) };
+
+	memcpy(to, &kept, sizeof(kept));
+}
+
+static void restore(struct hv_vdev *dev, const void *from)
+{
+	struct hv_blk *blk = blk_of(dev);
+	struct kept kept;
+
+	memcpy(&kept, from, sizeof(kept));
+	atomic_store(&blk->writeback, kept.writeback & 1);
+	atomic_store(&blk->writeback_set, kept.writeback_set & 1);
+}
+
 /* ---- lives */
 
 static int start(struct hv_vdev *dev, struct hv_worker *w, struct hv_err *err)
@@ -151,6 +174,10 @@ static const struct hv_vdev_ops blk_ops = {
 	.drain = drain,
 	.ready = ready,
 	.stop = stop,
+	.keeps = true,
+	.kept_size = sizeof(struct kept),
+	.keep = keep,
+	.restore = restore,
 	.destroy = destroy,
 };
 
@@ -300,6 +327,7 @@ int hv_blk_init(struct hv_vdev *dev, const char *name, const struct hv_blk_opts 
 		goto fail;
 	dev->state = blk;
 	dev->origin = o->origin;
+	dev->fleeting = o->snapshot;
 	return 0;
 fail:
 	close_image(&blk->image);

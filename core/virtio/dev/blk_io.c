@@ -70,9 +70,10 @@ static const struct iovec *cut(struct blk_req *req, struct iovec *to, uint64_t l
 	return to;
 }
 
-/* The ring's array is the next chain's; who waits needs one of its own. */
-static int keep_buffers(struct blk_req *req)
+int blk_io_keep(struct blk_req *req)
 {
+	if (!req->n_iov)
+		return 0;
 	if (req->own && req->iov >= req->own && req->iov < req->own + req->room)
 		return 0;
 	if (req->room < req->n_iov) {
@@ -253,7 +254,7 @@ static void queue_data(struct blk_req *req, const struct hv_extent *extent)
 	struct hv_blk *blk = req->bw->blk;
 	const struct hv_blk_file *base = &blk->image.base;
 	bool write = req->type == VIRTIO_BLK_T_OUT;
-	int rc = keep_buffers(req);
+	int rc = blk_io_keep(req);
 
 	if (rc) {
 		blk_req_finish(req, rc);

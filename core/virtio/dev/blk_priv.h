@@ -3,6 +3,7 @@
 #define HV_VIRTIO_DEV_BLK_PRIV_H
 
 #include <linux/virtio_blk.h>
+#include <sys/queue.h>
 
 #include "virtio/dev/blk.h"
 #include "virtio/dev/blk_aio.h"
@@ -10,7 +11,8 @@
 
 /*
  * Private to virtio-blk: blk.c is the device (options, registers, lives), blk_req.c takes
- * requests from the rings and answers them, blk_io.c moves their data.
+ * requests from the rings and answers them, blk_policy.c keeps those that a policy decides about,
+ * blk_io.c moves their data.
  */
 #define BLK_SECTOR 512u
 #define BLK_CHUNK (UINT64_C(1) << 20)          /* one operation moves at most this */
@@ -66,6 +68,13 @@ struct blk_segment {
 
 struct blk_worker;
 
+/* Of a request that a policy is concerned with. */
+enum blk_held {
+	BLK_UNASKED, /* the policy stalls */
+	BLK_ASKED,
+	BLK_ALLOWED, /* from `due` on */
+};
+
 struct blk_req {
 	struct hv_aio_op op; /* first */
 	struct blk_worker *bw;
@@ -90,6 +99,10 @@ struct blk_req {
 	unsigned int n_segments;
 	void *bounce;
 	struct iovec bounce_iov;
+	/* While it is held. */
+	TAILQ_ENTRY(blk_req) turn_held;
+	enum blk_held held;
+	uint64_t due; /* ns */
 };
 
 struct blk_worker {
@@ -112,6 +125,9 @@ struct blk_worker {
 	void *bounce[BLK_BOUNCE_BUFFERS];
 	unsigned int n_bounce;
 	struct blk_req *starving, **last_starving; /* wait for a bounce buffer */
+	TAILQ_HEAD(, blk_req) held; /* by a policy, in the order in which they were taken */
+	unsigned int n_held;
+	bool stalled; /* nothing is taken on */
 };
 
 static inline struct hv_blk *blk_of(struct hv_vdev *dev)
@@ -134,10 +150,33 @@ int blk_worker_turn(struct blk_worker *bw);
 bool blk_worker_ready(struct blk_worker *bw);
 /* rc 0: answers OK; < 0: IOERR, and says what is wrong with the image. */
 void blk_req_finish(struct blk_req *req, int rc);
+/* Answers a request that was not begun with that status. */
+void blk_req_refuse(struct blk_req *req, uint8_t status);
+/* Gives its place back without an answer. */
+void blk_req_drop(struct blk_req *req);
+void blk_req_begin(struct blk_req *req);
+
+/* blk_policy.c */
+
+/* Of a request that was taken and checked: true = it is not to be begun now. */
+bool blk_policy_hold(struct blk_req *req);
+/* Begins or refuses what was decided about; at the beginning of a turn. */
+void blk_policy_turn(struct blk_worker *bw);
+/* When the next turn is due, into w->wake_at. At the end of one. */
+void blk_policy_wake(struct blk_worker *bw);
+/* Nothing is held any more. ending: nobody reads answers. */
+void blk_policy_stop(struct blk_worker *bw, bool ending);
+
+static inline bool blk_policy_minds(const struct blk_worker *bw)
+{
+	return bw->w->policy.ops || bw->n_held;
+}
 
 /* blk_io.c: each ends in blk_req_finish, at once or later. */
 void blk_io_data(struct blk_req *req);    /* VIRTIO_BLK_T_IN or _OUT, off and left checked */
 void blk_io_flush(struct blk_req *req);
+/* The ring's array is the next chain's: who waits needs one of its own. -ENOMEM. */
+int blk_io_keep(struct blk_req *req);
 void blk_io_segments(struct blk_req *req); /* DISCARD, WRITE_ZEROES, segments checked */
 void blk_io_starving(struct blk_worker *bw);
 

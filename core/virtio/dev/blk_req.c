@@ -115,6 +115,31 @@ void blk_req_finish(struct blk_req *req, int rc)
 	release(req);
 }
 
+static void leave_flight(struct blk_req *req)
+{
+	struct blk_worker *bw = req->bw;
+
+	if (req->queued)
+		bw->in_flight -= req->size;
+	req->queued = false;
+}
+
+void blk_req_refuse(struct blk_req *req, uint8_t status)
+{
+	struct blk_worker *bw = req->bw;
+
+	answer(bw, req->vq, req->head, req->status, status, req->written > 1 ? 0 : req->written);
+	hv_stat_latency(&bw->blk->dev->stats, hv_now() - req->begun, 1);
+	leave_flight(req);
+	release(req);
+}
+
+void blk_req_drop(struct blk_req *req)
+{
+	leave_flight(req);
+	release(req);
+}
+
 /* ---- requests */
 
 static bool inside(const struct hv_blk *blk, uint64_t sector, uint64_t sectors)
@@ -241,7 +266,7 @@ static uint8_t take(struct hv_blk *blk, struct blk_req *req, const struct hv_cha
 	}
 }
 
-static void begin(struct blk_req *req)
+void blk_req_begin(struct blk_req *req)
 {
 	switch (req->type) {
 	case VIRTIO_BLK_T_IN:
@@ -278,7 +303,8 @@ static void process(struct blk_worker *bw, struct hv_vq *vq, const struct hv_cha
 	req->begun = bw->now;
 	status = take(bw->blk, req, chain, le64toh(header->sector));
 	if (status == VIRTIO_BLK_S_OK) {
-		begin(req);
+		if (!blk_policy_minds(bw) || !blk_policy_hold(req))
+			blk_req_begin(req);
 		return;
 	}
 	answer(bw, vq, req->head, status_at, status, chain->in_len > 1 ? 0 : 1);
@@ -300,6 +326,7 @@ enum taken {
 	TOOK,
 	NOTHING_THERE,
 	MUST_WAIT,
+	OTHER_POLICY,
 };
 
 static enum taken take_one(struct blk_worker *bw, struct hv_vq *vq)
@@ -309,10 +336,14 @@ static enum taken take_one(struct blk_worker *bw, struct hv_vq *vq)
 	uint64_t bytes, again;
 	bool whole;
 
-	if (!bw->free || bw->taken >= BLK_TURN_BYTES)
+	if (!bw->free || bw->taken >= BLK_TURN_BYTES || bw->stalled)
 		return MUST_WAIT;
 	if (hv_queue_pop(&vq->ring, &chain) <= 0)
 		return NOTHING_THERE;
+	if (hv_vdev_policy_changed(bw->blk->dev, bw->w)) {
+		hv_queue_unpop(&vq->ring);
+		return OTHER_POLICY;
+	}
 	whole = hv_iov_read(chain.iov, chain.n_out, 0, &header, sizeof(header)) == sizeof(header);
 	if (whole && chain.in_len) {
 		bytes = payload(&chain, le32toh(header.type));
@@ -420,24 +451,29 @@ static void relay(struct blk_worker *bw)
 int blk_worker_turn(struct blk_worker *bw)
 {
 	struct hv_vdev *dev = bw->blk->dev;
+	enum taken last = NOTHING_THERE;
 	bool took = false, did;
 
 	begin_turn(bw);
 	bw->unsent = 0;
 	bw->w->wake_at = 0;
+	blk_policy_turn(bw);
 	for (unsigned int i = 0; i < dev->n_queues; i++) {
 		unsigned int n = 0;
 
 		if (!(bw->w->queues >> i & 1))
 			continue;
-		while (n < BLK_TURN_REQUESTS && take_one(bw, &dev->queues[i]) == TOOK) {
+		while (n < BLK_TURN_REQUESTS &&
+		       (last = take_one(bw, &dev->queues[i])) == TOOK) {
 			n++;
 			if (bw->unsent >= BLK_SUBMIT_BATCH)
 				relay(bw);
 		}
-		took = took || n;
+		/* The old policy's answers may be due yet: they wake us. */
+		took = took || n || (last == OTHER_POLICY && !bw->w->policy.asked);
 	}
 	run_engine(bw);
+	blk_policy_wake(bw);
 	did = took || bw->n_done;
 	publish(bw);
 	return did;
@@ -446,9 +482,11 @@ int blk_worker_turn(struct blk_worker *bw)
 bool blk_worker_drain(struct blk_worker *bw)
 {
 	begin_turn(bw);
+	blk_policy_turn(bw);
 	run_engine(bw);
+	blk_policy_wake(bw);
 	publish(bw);
-	return hv_aio_busy(bw->aio);
+	return hv_aio_busy(bw->aio) || bw->n_held;
 }
 
 bool blk_worker_ready(struct blk_worker *bw)
@@ -504,6 +542,7 @@ int blk_worker_start(struct hv_blk *blk, struct hv_worker *w, struct hv_err *err
 	bw->blk = blk;
 	bw->w = w;
 	bw->last_starving = &bw->starving;
+	TAILQ_INIT(&bw->held);
 	for (unsigned int i = 0; i < blk->dev->n_queues; i++)
 		if (w->queues >> i & 1)
 			bw->n_reqs += blk->dev->queues[i].ring.size;
@@ -546,6 +585,7 @@ static void call_off_reads(struct blk_worker *bw)
 
 void blk_worker_stop(struct blk_worker *bw, bool call_off)
 {
+	blk_policy_stop(bw, call_off);
 	if (call_off)
 		call_off_reads(bw);
 	while (blk_worker_drain(bw))

@@ -58,24 +58,28 @@ static int send(struct hv_console_port *port, struct hv_worker *w)
 	size_t budget = TURN_BYTES;
 	int done = 0;
 
-	vq->quiet = false;
-	for (int chains = 0; budget && chains < TURN_CHAINS; chains++) {
+	vq->quiet = !port->index && hv_console_policy_emergency(port->con, w);
+	for (int chains = 0; budget && !vq->quiet && chains < TURN_CHAINS; chains++) {
 		if (!port->sending) {
 			if (hv_queue_pop(&vq->ring, &port->chain) <= 0)
 				break;
 			port->sending = true;
-			port->chain_off = 0;
+			port->chain_off = hv_queue_noted(&vq->ring, port->chain.head);
+			if (port->chain_off >= port->chain.out_len)
+				port->chain_off = 0;
 			port->begun = hv_now();
 		}
 		if (port->chain.out_len) {
-			size_t n = send_part(port, w, budget);
+			size_t n = hv_console_policy_minds(port, w, HV_POLICY_OUT)
+					   ? hv_console_policy_send(port, w, budget)
+					   : send_part(port, w, budget);
 
 			if (!n) {
 				vq->quiet = true;
 				break;
 			}
 			port->chain_off += n;
-			budget -= n;
+			budget -= n < budget ? n : budget;
 			hv_stat_add(&dev->stats.write_bytes, n);
 		}
 		done++;
@@ -87,12 +91,13 @@ static int send(struct hv_console_port *port, struct hv_worker *w)
 		port->sending = false;
 	}
 	hv_console_port_sync(port);
+	hv_queue_note(&vq->ring, port->chain.head, port->sending ? (uint32_t)port->chain_off : 0);
 	hv_vq_flush(vq);
 	return done;
 }
 
 /* Input → guest. */
-static int receive(struct hv_console_port *port)
+static int receive(struct hv_console_port *port, struct hv_worker *w)
 {
 	struct hv_vdev *dev = port->con->dev;
 	struct hv_vq *vq = &dev->queues[hv_console_q_in(port->index)];
@@ -109,6 +114,11 @@ static int receive(struct hv_console_port *port)
 	while (budget && done < TURN_CHAINS) {
 		size_t n;
 
+		if (hv_console_policy_minds(port, w, HV_POLICY_IN)) {
+			if (!hv_console_policy_receive(port, w, vq, TURN_CHAINS, &done))
+				break;
+			continue;
+		}
 		vq->quiet = !hv_console_port_typed(port);
 		if (vq->quiet || hv_queue_pop(&vq->ring, &chain) <= 0)
 			break;
@@ -141,6 +151,8 @@ static int console_start(struct hv_vdev *dev, struct hv_worker *w, struct hv_err
 		q = &dev->queues[in + 1].ring;
 		if (!q->size || q->last_avail == q->used_idx)
 			port->sending = false;
+		if (!port->sending)
+			hv_console_policy_forget(port);
 	}
 	if (!hv_vdev_has(dev, VIRTIO_CONSOLE_F_MULTIPORT))
 		atomic_store(&con->ports[0].guest_open, true);
@@ -155,12 +167,14 @@ static int console_work(struct hv_vdev *dev, struct hv_worker *w)
 
 	pthread_mutex_lock(&con->feed);
 	w->wake_at = hv_console_drain(con);
+	hv_console_policy_turn(con, w);
 	if (multiport)
 		done += hv_console_control(con);
 	for (unsigned int i = 0; i < (multiport ? con->n_ports : 1); i++) {
 		done += send(&con->ports[i], w);
-		done += receive(&con->ports[i]);
+		done += receive(&con->ports[i], w);
 	}
+	done += hv_console_policy_end(con, w);
 	pthread_mutex_unlock(&con->feed);
 	return done;
 }
@@ -170,10 +184,10 @@ static void console_stop(struct hv_vdev *dev, struct hv_worker *w)
 	struct hv_console *con = dev->state;
 	bool ends;
 
-	(void)w;
 	pthread_mutex_lock(&dev->lock);
 	ends = dev->resetting;
 	pthread_mutex_unlock(&dev->lock);
+	hv_console_policy_stop(con, w, ends);
 	/* When one queue of several ends, what was agreed about the ports stays. */
 	if (ends)
 		hv_console_control_reset(con);
@@ -192,6 +206,43 @@ static void console_config_read(struct hv_vdev *dev, unsigned int off, void *to,
 	};
 
 	memcpy(to, (const uint8_t *)&config + off, len);
+}
+
+/* Device lock held. A byte for each port, and what is to be said of it. */
+struct kept {
+	uint8_t ports[HV_CONSOLE_PORTS][2];
+};
+
+enum { KEPT_READY = 1, KEPT_OPEN = 2 };
+
+static void keep(struct hv_vdev *dev, void *to)
+{
+	struct hv_console *con = dev->state;
+	struct kept kept = { 0 };
+
+	for (unsigned int i = 0; con && i < con->n_ports; i++) {
+		struct hv_console_port *port = &con->ports[i];
+
+		kept.ports[i][0] = (uint8_t)((atomic_load(&port->guest_ready) ? KEPT_READY : 0) |
+					     (atomic_load(&port->guest_open) ? KEPT_OPEN : 0));
+		kept.ports[i][1] = (uint8_t)atomic_load(&port->to_say);
+	}
+	memcpy(to, &kept, sizeof(kept));
+}
+
+static void restore(struct hv_vdev *dev, const void *from)
+{
+	struct hv_console *con = dev->state;
+	struct kept kept;
+
+	memcpy(&kept, from, sizeof(kept));
+	for (unsigned int i = 0; i < con->n_ports; i++) {
+		struct hv_console_port *port = &con->ports[i];
+
+		atomic_store(&port->guest_ready, (kept.ports[i][0] & KEPT_READY) != 0);
+		atomic_store(&port->guest_open, (kept.ports[i][0] & KEPT_OPEN) != 0);
+		atomic_store(&port->to_say, kept.ports[i][1] & HV_SAY_ALL);
+	}
 }
 
 /* The emergency register is there before the driver is ready, and takes one byte at a time. */
@@ -248,6 +299,10 @@ static const struct hv_vdev_ops console_ops = {
 	.start = console_start,
 	.work = console_work,
 	.stop = console_stop,
+	.keeps = true,
+	.kept_size = sizeof(struct kept),
+	.keep = keep,
+	.restore = restore,
 	.destroy = console_destroy,
 };
 

@@ -83,6 +83,8 @@ static int listen(struct hv_console *con)
 		hv_queue_push(&vq->ring, chain.head, 0);
 		n++;
 	}
+	if (n)
+		hv_vdev_kept(con->dev);
 	hv_vq_flush(vq);
 	return n;
 }
@@ -168,6 +170,8 @@ static int speak(struct hv_console *con)
 		}
 	}
 out:
+	if (n)
+		hv_vdev_kept(con->dev);
 	hv_vq_flush(vq);
 	return n;
 }

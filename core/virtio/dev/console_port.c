@@ -47,6 +47,8 @@ void hv_console_put(struct hv_console *con)
 	for (unsigned int i = 0; i < con->n_ports; i++) {
 		struct hv_console_port *port = &con->ports[i];
 
+		for (unsigned int k = 0; k < HV_POLICY_STREAM_KINDS; k++)
+			free(port->piece[k].bytes);
 		pthread_mutex_destroy(&port->lock);
 		hv_console_log_close(&port->log);
 		free(port->out.bytes);
@@ -206,6 +208,9 @@ uint64_t hv_console_drain(struct hv_console *con)
 	unsigned int head = atomic_load_explicit(&con->emergency_head, memory_order_acquire);
 	unsigned int tail = atomic_load_explicit(&con->emergency_tail, memory_order_relaxed);
 
+	/* They are put to it by the worker, once the driver is there. */
+	if (con->dev && hv_vdev_has_policy(con->dev, HV_POLICY_OUT))
+		return 0;
 	while (tail != head) {
 		unsigned int start = tail % HV_CONSOLE_EMERGENCY;
 		struct iovec iov = { .iov_base = con->emergency + start,

@@ -6,6 +6,7 @@
 
 #include "virtio/dev/console.h"
 #include "virtio/dev/console_log.h"
+#include "virtio/policy.h"
 
 /*
  * Private to the console. Locks, in this order:
@@ -43,6 +44,24 @@ struct hv_console_ring {
 	uint64_t head, tail; /* tail: of input only; output has a cursor per client */
 };
 
+/*
+ * Bytes that a policy decides about, a copy: one piece at a time for each port and direction, so that
+ * they stay in order. The worker's.
+ */
+struct hv_console_piece {
+	enum {
+		HV_PIECE_NONE,
+		HV_PIECE_UNASKED, /* the policy stalls */
+		HV_PIECE_ASKED,
+		HV_PIECE_ALLOWED, /* from `due` on */
+	} state;
+	uint64_t due;	/* ns */
+	size_t from;	/* bytes it was */
+	size_t len, off; /* it is, of them passed on */
+	uint8_t *bytes;
+	bool emergency; /* not of the chain */
+};
+
 struct hv_console_port {
 	struct hv_console *con;
 	unsigned int index;
@@ -64,10 +83,11 @@ struct hv_console_port {
 	uint64_t said;	 /* of out.head: clients were told */
 
 	/* the worker's; kept when start follows stop with the queue as it was */
-	bool sending; /* a chain is taken in part */
+	bool sending;	/* a chain is taken in part */
 	uint64_t begun; /* ns; when it was taken */
 	struct hv_chain chain;
 	size_t chain_off;
+	struct hv_console_piece piece[HV_POLICY_STREAM_KINDS];
 	_Atomic bool guest_ready, guest_open; /* written by the worker */
 	_Atomic unsigned int to_say;	      /* control messages due, HV_SAY_* */
 };
@@ -78,6 +98,7 @@ enum {
 	HV_SAY_NAME = 4,
 	HV_SAY_OPEN = 8,
 	HV_SAY_SIZE = 16,
+	HV_SAY_ALL = 31,
 };
 
 #define HV_CONSOLE_EMERGENCY 1024
@@ -114,11 +135,36 @@ void hv_console_port_sync(struct hv_console_port *port);
 /* Takes waiting input into the buffers; returns how much. */
 size_t hv_console_port_take(struct hv_console_port *port, const struct iovec *iov, unsigned int n,
 			    size_t len);
-void hv_console_port_end(struct hv_console_port *port); /* the device is gone: clients are told */
+void hv_console_port_end(struct hv_console_port *port);	  /* the device is gone: clients are told */
 bool hv_console_port_typed(struct hv_console_port *port); /* input waits */
 /* The emergency register's bytes become output of port 0; returns when to try again, 0 = all done.
  * feed held. */
 uint64_t hv_console_drain(struct hv_console *con);
+
+/* console_policy.c: worker */
+#define HV_CONSOLE_PIECE 4096
+
+static inline bool hv_console_policy_minds(const struct hv_console_port *port,
+					   const struct hv_worker *w, enum hv_policy_stream kind)
+{
+	return hv_policy_minds(&w->policy, kind) || port->piece[kind].state ||
+	       hv_vdev_policy_changed(w->dev, w);
+}
+/* Takes answers in; at the beginning of a turn. */
+void hv_console_policy_turn(struct hv_console *con, struct hv_worker *w);
+/* At its end. true: there is more to do at once. */
+bool hv_console_policy_end(struct hv_console *con, struct hv_worker *w);
+/* Sends a part of the chain at hand, `most` bytes or a piece. How much of it is done; 0 = not now. */
+size_t hv_console_policy_send(struct hv_console_port *port, struct hv_worker *w, size_t most);
+/* The same with what came through the emergency register; whether that is still to be decided. */
+bool hv_console_policy_emergency(struct hv_console *con, struct hv_worker *w);
+/* Input, into at most so many chains, counted in done. false: no more now, and vq->quiet says why. */
+bool hv_console_policy_receive(struct hv_console_port *port, struct hv_worker *w, struct hv_vq *vq,
+			       int most, int *done);
+/* Of the chain at hand, when there is none any more. */
+void hv_console_policy_forget(struct hv_console_port *port);
+/* Before the worker goes; ending: nothing of it is of use any more. */
+void hv_console_policy_stop(struct hv_console *con, struct hv_worker *w, bool ending);
 
 /* console_control.c: worker */
 int hv_console_control(struct hv_console *con);

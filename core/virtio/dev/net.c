@@ -121,6 +121,36 @@ static void config_read(struct hv_vdev *dev, unsigned int off, void *to, unsigne
 	memcpy(to, (const uint8_t *)&config + off, len);
 }
 
+static void keep(struct hv_vdev *dev, void *to)
+{
+	struct hv_net *net = dev->state;
+
+	memcpy(net->kept.mac, net->mac, 6);
+	net->kept.announce = net->announce;
+	memcpy(to, &net->kept, sizeof(net->kept));
+}
+
+/* It comes from a file: what cannot be is as at the beginning of a life. */
+static void restore(struct hv_vdev *dev, const void *from)
+{
+	struct hv_net *net = dev->state;
+	struct hv_net_kept kept;
+	uint8_t *flag = (uint8_t *)&kept.filter + offsetof(struct hv_net_filter, promisc);
+
+	memcpy(&kept, from, sizeof(kept));
+	for (int i = 0; i < 4; i++)
+		flag[i] &= 1;
+	if (kept.filter.n_uni > HV_NET_MACS || kept.filter.n_multi > HV_NET_MACS ||
+	    !hv_net_is_device_mac(kept.mac) || !kept.active || kept.active > net->pairs)
+		return;
+	net->kept = kept;
+	memcpy(net->mac, kept.mac, 6);
+	net->announce = kept.announce & 1;
+	net->filter = kept.filter;
+	atomic_fetch_add(&net->filter_changes, 1);
+	hv_net_set_pairs(net, kept.active);
+}
+
 /* ---- link */
 
 static void report_link(struct hv_vdev *dev, bool up)
@@ -290,6 +320,7 @@ static void end_life(struct hv_net *net)
 	pthread_mutex_lock(&net->lock);
 	hv_net_ctrl_reset(net);
 	hv_net_set_pairs(net, 1);
+	hv_net_ctrl_keep(net);
 	if (net->tap.n)
 		hv_tap_offload(&net->tap, 0, NULL);
 	pthread_mutex_unlock(&net->lock);
@@ -303,11 +334,8 @@ static void stop(struct hv_vdev *dev, struct hv_worker *w)
 {
 	struct hv_net *net = dev->state;
 	struct hv_net_lane *lane = lane_of(net, w);
-	bool over;
+	bool over = hv_vdev_ending(dev);
 
-	pthread_mutex_lock(&dev->lock);
-	over = dev->resetting;
-	pthread_mutex_unlock(&dev->lock);
 	pthread_mutex_lock(&lane->lock);
 	/* The next driver has other buffers, and perhaps no use for this frame. */
 	if (over && lane->held) {
@@ -318,6 +346,8 @@ static void stop(struct hv_vdev *dev, struct hv_worker *w)
 	lane->open = false;
 	lane->rx->shared = false;
 	pthread_mutex_unlock(&lane->lock);
+	hv_net_policy_stop(lane, !over && !hv_vdev_leaving(dev));
+	hv_net_tx_end(lane, 0);
 	if (over)
 		end_life(net);
 }
@@ -349,6 +379,10 @@ static const struct hv_vdev_ops ops = {
 	.start = start,
 	.work = work,
 	.stop = stop,
+	.keeps = true,
+	.kept_size = sizeof(struct hv_net_kept),
+	.keep = keep,
+	.restore = restore,
 	.destroy = destroy,
 };
 
@@ -415,6 +449,7 @@ static int make(struct hv_net *net, struct hv_vdev *dev, const char *name,
 	net->lanes = calloc(net->pairs, sizeof(*net->lanes));
 	if (!net->lanes)
 		return hv_err_nomem(err);
+	net->kept = (struct hv_net_kept){ .filter = net->filter, .active = 1 };
 	for (unsigned int i = 0; i < net->pairs; i++) {
 		struct hv_net_lane *lane = &net->lanes[i];
 
@@ -423,6 +458,9 @@ static int make(struct hv_net *net, struct hv_vdev *dev, const char *name,
 		lane->index = i;
 		lane->rx = &dev->queues[2 * i];
 		lane->tx = &dev->queues[2 * i + 1];
+		STAILQ_INIT(&lane->kept_in.frames);
+		STAILQ_INIT(&lane->kept_out.frames);
+		STAILQ_INIT(&lane->posted);
 	}
 	return 0;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "virtio/dev/net_priv.h"
+#include "virtio/state.h"
 
 /* Commands in one turn. */
 #define BURST 16
@@ -17,6 +18,15 @@ void hv_net_ctrl_reset(struct hv_net *net)
 	 * for no filter. */
 	filter->promisc = true;
 	atomic_fetch_add(&net->filter_changes, 1);
+}
+
+void hv_net_ctrl_keep(struct hv_net *net)
+{
+	pthread_mutex_lock(&net->dev->lock);
+	net->kept.filter = net->filter;
+	net->kept.active = atomic_load(&net->active);
+	hv_state_save(net->dev);
+	pthread_mutex_unlock(&net->dev->lock);
 }
 
 /* What the driver sent with a command, after class and command. */
@@ -153,6 +163,8 @@ static void answer(struct hv_net *net, struct hv_vq *vq, const struct hv_chain *
 	done = obey(net, &c);
 	if (done)
 		atomic_fetch_add(&net->filter_changes, 1);
+	if (done)
+		hv_net_ctrl_keep(net);
 	pthread_mutex_unlock(&net->lock);
 	if (!done)
 		hv_stat_add(&net->dev->stats.errors, 1);

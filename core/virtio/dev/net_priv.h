@@ -3,15 +3,18 @@
 #define HV_VIRTIO_DEV_NET_PRIV_H
 
 #include <limits.h>
+#include <sys/queue.h>
 
 #include "virtio/dev/net.h"
 #include "virtio/dev/net_frame.h"
 #include "virtio/dev/tap.h"
+#include "virtio/policy.h"
 
 /* Private to core/virtio/dev/net*.c. */
 
 #define HV_NET_HDR sizeof(struct virtio_net_hdr_v1)
 #define HV_NET_BURST 64 /* frames per direction and turn */
+#define HV_NET_KEPT_MAX 512 /* frames to the guest that wait for a policy, per lane */
 #define HV_NET_MACS 64	/* of each kind in a filter; a longer list lets all of that kind through */
 
 struct hv_net_filter {
@@ -25,6 +28,33 @@ struct hv_net_filter {
 /* Of one turn, added to the device's counters at its end. */
 struct hv_net_counts {
 	uint64_t frames, bytes, errors, dropped;
+};
+
+/* A frame that a policy decides about; what it is to become is at `at`, virtio header first. */
+struct hv_net_kept_frame {
+	STAILQ_ENTRY(hv_net_kept_frame) next;
+	enum hv_policy_stream kind;
+	enum {
+		HV_NET_UNASKED, /* the policy stalls */
+		HV_NET_ASKED,
+		HV_NET_ALLOWED, /* from `due` on, in its turn */
+		HV_NET_DENIED,
+	} state;
+	uint16_t head;	       /* HV_POLICY_OUT */
+	uint64_t due;	       /* ns */
+	struct hv_frame frame; /* HV_POLICY_IN, on a switch: what its sender said; without buffers */
+	size_t len;	       /* virtio header included */
+	uint8_t *at;
+	uint8_t bytes[];
+};
+
+STAILQ_HEAD(hv_net_frames, hv_net_kept_frame);
+
+/* The worker's. */
+struct hv_net_fifo {
+	struct hv_net_frames frames;
+	unsigned int n;
+	bool stalled; /* nothing is added */
 };
 
 /*
@@ -47,6 +77,7 @@ struct hv_net_lane {
 	/* TAP */
 	uint64_t rx_until, tx_until; /* the limit says so; 0 = no */
 	bool rx_starved, tx_stalled;
+	bool rx_waits; /* for a policy */
 	size_t held;	      /* bytes in hold, header included: a frame read but not delivered */
 	bool paid;	      /* the limit has counted it */
 	size_t want, largest; /* bytes of buffers to offer the TAP; seen since that was set */
@@ -57,6 +88,17 @@ struct hv_net_lane {
 	uint8_t head[HV_FRAME_HEAD];
 	struct hv_net_counts in; /* rx */
 	struct hv_net_counts out;
+	struct hv_net_fifo kept_in, kept_out;
+	struct hv_net_frames posted; /* rx, switch only: by senders, for the worker */
+	unsigned int n_posted;	     /* rx: of these and kept_in */
+};
+
+/* What the driver has said, for the next process: a copy under the device's lock. */
+struct hv_net_kept {
+	struct hv_net_filter filter;
+	uint32_t active;
+	uint8_t mac[6];
+	uint8_t announce;
 };
 
 struct hv_net {
@@ -70,6 +112,7 @@ struct hv_net {
 	/* what config space shows, under the device's lock */
 	uint8_t mac[6];
 	bool announce;
+	struct hv_net_kept kept;
 	/* */
 	_Atomic bool link_wanted, gone;
 	_Atomic unsigned int active; /* pairs in use */
@@ -125,10 +168,39 @@ bool hv_net_switch_turn(struct hv_net_lane *lane, struct hv_worker *w);
 int hv_net_tx_check(struct hv_net_lane *lane, const struct hv_chain *chain);
 extern const struct hv_switch_port_ops hv_net_port_ops;
 
+/* net_policy.c: the lane's worker. */
+
+/* May a policy be concerned with frames of this kind, or do some wait? */
+static inline bool hv_net_policy_minds(const struct hv_net_lane *lane,
+				       const struct hv_net_fifo *fifo, enum hv_policy_stream kind)
+{
+	const struct hv_worker *w = lane->tx->worker;
+
+	return hv_policy_minds(&w->policy, kind) || fifo->n ||
+	       hv_vdev_policy_changed(lane->net->dev, w);
+}
+/* Takes answers in; at the beginning of a turn. */
+void hv_net_policy_turn(struct hv_net_lane *lane);
+/* At its end, when wake_at is set for all else. true: there is more to do at once. */
+bool hv_net_policy_end(struct hv_net_lane *lane);
+/* Keeps the frame of a chain until it is decided about. Always 1. */
+int hv_net_policy_out(struct hv_net_lane *lane, const struct hv_chain *chain);
+/* The same with what is in lane->hold, which is free then. */
+void hv_net_policy_in(struct hv_net_lane *lane);
+/* The frame that is to go on now, and after it has; NULL = none. */
+struct hv_net_kept_frame *hv_net_policy_first(struct hv_net_lane *lane, struct hv_net_fifo *fifo);
+void hv_net_policy_gone(struct hv_net_lane *lane, struct hv_net_fifo *fifo);
+/* Nothing is kept any more; answer: the chains of frames are completed. */
+void hv_net_policy_stop(struct hv_net_lane *lane, bool answer);
+/* On a sender's thread, lane locked: leaves a frame for the worker; false = no room. */
+bool hv_net_policy_post(struct hv_net_lane *lane, const struct hv_frame *frame);
+
 /* net_ctrl.c */
 bool hv_net_ctrl_turn(struct hv_net *net, struct hv_vq *vq);
 /* The filter as at the beginning of a life. net->lock held. */
 void hv_net_ctrl_reset(struct hv_net *net);
+/* Filter and pairs are as they shall be found by the next process. net->lock held. */
+void hv_net_ctrl_keep(struct hv_net *net);
 
 /* net.c */
 bool hv_net_is_device_mac(const uint8_t *mac);

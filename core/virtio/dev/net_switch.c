@@ -6,6 +6,18 @@
 
 /* ---- to the guest: on the sender's thread */
 
+/* Into the guest's buffers, or dropped. Lane locked. */
+static const char *put(struct hv_net_lane *lane, struct hv_frame *frame, uint8_t *scratch, int *rc)
+{
+	*rc = hv_net_deliver(lane, frame, scratch);
+	if (*rc == -ENOBUFS) {
+		lane->in.dropped++;
+		*rc = 0;
+		return "frames from the switch were dropped: the guest has no receive buffers";
+	}
+	return NULL;
+}
+
 /* What became of a frame for this device, for the log; NULL = nothing to say. Lane locked. */
 static const char *take_in(struct hv_net_lane *lane, const struct hv_frame *frame, uint8_t *scratch,
 			   int *rc)
@@ -31,13 +43,12 @@ static const char *take_in(struct hv_net_lane *lane, const struct hv_frame *fram
 		lane->in.dropped++;
 		return NULL;
 	}
-	*rc = hv_net_deliver(lane, &mine, scratch);
-	if (*rc == -ENOBUFS) {
-		lane->in.dropped++;
-		*rc = 0;
-		return "frames from the switch were dropped: the guest has no receive buffers";
+	if (hv_vdev_has_policy(dev, HV_POLICY_IN) || lane->n_posted) {
+		if (!hv_net_policy_post(lane, frame))
+			lane->in.dropped++;
+		return NULL;
 	}
-	return NULL;
+	return put(lane, &mine, scratch, rc);
 }
 
 static struct hv_net_lane *lane_for(struct hv_net *net, unsigned int lane)
@@ -78,6 +89,40 @@ static void flush(void *arg, unsigned int which)
 	}
 }
 
+/* On the lane's own worker: frames that a policy has let go on. */
+static void deliver_kept(struct hv_net_lane *lane)
+{
+	struct hv_net_kept_frame *kept;
+	bool any = false;
+
+	while ((kept = hv_net_policy_first(lane, &lane->kept_in)) != NULL) {
+		struct iovec iov = { kept->at + HV_NET_HDR, kept->len - HV_NET_HDR };
+		struct hv_frame frame = kept->frame;
+		const char *complaint, *why = NULL;
+		int rc;
+
+		frame.iov = &iov;
+		frame.n = 1;
+		frame.len = iov.iov_len;
+		pthread_mutex_lock(&lane->lock);
+		complaint = put(lane, &frame, lane->scratch, &rc);
+		if (rc)
+			why = lane->rx->ring.why;
+		pthread_mutex_unlock(&lane->lock);
+		any = true;
+		hv_net_policy_gone(lane, &lane->kept_in);
+		if (complaint)
+			hv_vdev_warn(lane->net->dev, "%s", complaint);
+		if (rc)
+			hv_vdev_broken(lane->net->dev, why);
+	}
+	if (!any)
+		return;
+	pthread_mutex_lock(&lane->lock);
+	hv_net_rx_end(lane, 0);
+	pthread_mutex_unlock(&lane->lock);
+}
+
 const struct hv_switch_port_ops hv_net_port_ops = { .deliver = deliver, .flush = flush };
 
 /* ---- from the guest */
@@ -87,22 +132,21 @@ const struct hv_switch_port_ops hv_net_port_ops = { .deliver = deliver, .flush =
  * is copied from buffer to buffer.
  */
 static const char *forward(struct hv_net_lane *lane, struct hv_switch_burst *burst,
-			   const struct hv_chain *chain)
+			   const struct iovec *from, unsigned int n, size_t len)
 {
 	struct virtio_net_hdr_v1 hdr;
-	struct hv_frame frame = { .iov = lane->iov, .len = chain->out_len - HV_NET_HDR };
+	struct hv_frame frame = { .iov = lane->iov, .len = len - HV_NET_HDR };
 	const char *wrong;
 	size_t head;
 
-	hv_iov_read(chain->iov, chain->n_out, 0, &hdr, sizeof(hdr));
+	hv_iov_read(from, n, 0, &hdr, sizeof(hdr));
 	hv_frame_header_read(&frame, &hdr);
 	head = hv_frame_is_plain(&frame) ? HV_FRAME_MIN : HV_FRAME_HEAD;
 	if (head > frame.len)
 		head = frame.len;
-	hv_iov_read(chain->iov, chain->n_out, HV_NET_HDR, lane->head, head);
+	hv_iov_read(from, n, HV_NET_HDR, lane->head, head);
 	lane->iov[0] = (struct iovec){ lane->head, head };
-	frame.n = 1 + hv_iov_slice(chain->iov, chain->n_out, HV_NET_HDR + head, frame.len - head,
-				   lane->iov + 1);
+	frame.n = 1 + hv_iov_slice(from, n, HV_NET_HDR + head, frame.len - head, lane->iov + 1);
 	wrong = hv_frame_check(&frame, lane->features);
 	if (wrong) {
 		lane->out.errors++;
@@ -118,15 +162,39 @@ static const char *forward(struct hv_net_lane *lane, struct hv_switch_burst *bur
 	return NULL;
 }
 
-/* One frame. 1 = done; 0 = none there, or the limit; -EPROTO. */
+static void send_on(struct hv_net_lane *lane, struct hv_switch_burst *burst,
+		    const struct iovec *from, unsigned int n, size_t len)
+{
+	const char *wrong;
+
+	if (!hv_net_link(lane->net)) {
+		lane->out.dropped++;
+		return;
+	}
+	wrong = forward(lane, burst, from, n, len);
+	if (wrong)
+		hv_vdev_warn(lane->net->dev, "the guest sent %s: dropped", wrong);
+}
+
+/* One frame. 1 = done; 0 = none there, the limit, or a policy; -EPROTO. */
 static int transmit(struct hv_net_lane *lane, struct hv_switch_burst *burst, uint64_t *until)
 {
+	struct hv_net_kept_frame *kept = hv_net_policy_first(lane, &lane->kept_out);
 	struct hv_queue *q = &lane->tx->ring;
 	struct hv_limit *limit = &lane->net->dev->limit;
 	struct hv_chain chain;
-	const char *wrong;
-	int rc = hv_queue_pop(q, &chain);
+	int rc;
 
+	if (kept) {
+		struct iovec iov = { kept->at, kept->len };
+
+		send_on(lane, burst, &iov, 1, kept->len);
+		hv_net_policy_gone(lane, &lane->kept_out);
+		return 1;
+	}
+	if (lane->kept_out.stalled)
+		return 0;
+	rc = hv_queue_pop(q, &chain);
 	if (rc <= 0)
 		return rc;
 	if (hv_net_tx_check(lane, &chain))
@@ -137,13 +205,9 @@ static int transmit(struct hv_net_lane *lane, struct hv_switch_burst *burst, uin
 		hv_queue_unpop(q);
 		return 0;
 	}
-	if (hv_net_link(lane->net)) {
-		wrong = forward(lane, burst, &chain);
-		if (wrong)
-			hv_vdev_warn(lane->net->dev, "the guest sent %s: dropped", wrong);
-	} else {
-		lane->out.dropped++;
-	}
+	if (hv_net_policy_minds(lane, &lane->kept_out, HV_POLICY_OUT))
+		return hv_net_policy_out(lane, &chain);
+	send_on(lane, burst, chain.iov, chain.n_out, chain.out_len);
 	hv_queue_push(q, chain.head, 0);
 	return 1;
 }
@@ -156,14 +220,16 @@ bool hv_net_switch_turn(struct hv_net_lane *lane, struct hv_worker *w)
 
 	lane->tx->quiet = false;
 	w->wake_at = 0;
-	if (hv_queue_empty(&lane->tx->ring))
-		return false;
+	hv_net_policy_turn(lane);
+	deliver_kept(lane);
+	if (hv_queue_empty(&lane->tx->ring) && !lane->kept_out.n)
+		return hv_net_policy_end(lane);
 	hv_switch_begin(&burst, lane->net->port, lane->index, lane->scratch, hv_now());
 	for (unsigned int i = 0; i < HV_NET_BURST && rc == 1; i++)
 		rc = transmit(lane, &burst, &until);
 	hv_switch_end(&burst);
 	hv_net_tx_end(lane, burst.now);
-	lane->tx->quiet = until != 0;
+	lane->tx->quiet = until != 0 || lane->kept_out.stalled;
 	w->wake_at = until;
-	return rc == 1;
+	return hv_net_policy_end(lane) || rc == 1;
 }

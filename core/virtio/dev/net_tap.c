@@ -151,6 +151,7 @@ static int receive(struct hv_net_lane *lane)
 {
 	struct headers headers;
 	struct hv_frame frame = { 0 };
+	struct hv_net_kept_frame *kept;
 	struct buffers b;
 	size_t spill;
 	ssize_t n;
@@ -158,9 +159,21 @@ static int receive(struct hv_net_lane *lane)
 
 	if (lane->held)
 		return deliver_held(lane);
+	kept = hv_net_policy_first(lane, &lane->kept_in);
+	if (kept) {
+		memcpy(lane->hold, kept->at, kept->len);
+		lane->held = kept->len;
+		lane->paid = false;
+		hv_net_policy_gone(lane, &lane->kept_in);
+		return deliver_held(lane);
+	}
+	lane->rx_waits = lane->kept_in.stalled || lane->kept_in.n >= HV_NET_KEPT_MAX;
+	if (lane->rx_waits)
+		return 0;
 	if (hv_queue_empty(&lane->rx->ring))
 		return -ENOBUFS;
-	if (atomic_load(&lane->net->dev->limit.on))
+	if (atomic_load(&lane->net->dev->limit.on) ||
+	    hv_net_policy_minds(lane, &lane->kept_in, HV_POLICY_IN))
 		b = (struct buffers){ .n_iov = 1 };
 	else if ((rc = take_buffers(lane, lane->want, &b)))
 		return rc;
@@ -182,6 +195,12 @@ static int receive(struct hv_net_lane *lane)
 		return n > 0;
 	}
 	note_size(lane, (size_t)n);
+	if (hv_net_policy_minds(lane, &lane->kept_in, HV_POLICY_IN)) {
+		hold(lane, &headers, &b, (size_t)n);
+		hv_net_untake(lane, b.n);
+		hv_net_policy_in(lane);
+		return 1;
+	}
 	hv_frame_header_read(&frame, &headers.net);
 	frame.len = (size_t)n - HV_NET_HDR;
 	if ((size_t)n <= b.room && suits(lane, &frame)) {
@@ -214,32 +233,18 @@ static bool receive_turn(struct hv_net_lane *lane)
 
 /* ---- from the guest */
 
-/* One frame. 1 = done; 0 = none there, the limit, or the TAP takes none; -EPROTO. */
-static int transmit(struct hv_net_lane *lane)
+/* A frame behind its virtio header. false: the TAP takes none now. */
+static bool send_on(struct hv_net_lane *lane, const struct iovec *iov, unsigned int n, size_t len)
 {
-	struct hv_queue *q = &lane->tx->ring;
-	struct hv_chain chain;
-	int rc = hv_queue_pop(q, &chain);
-
-	if (rc <= 0)
-		return rc;
-	if (hv_net_tx_check(lane, &chain))
-		return 1;
-	lane->tx_until = limited(lane, chain.out_len - HV_NET_HDR);
-	if (lane->tx_until) {
-		hv_queue_unpop(q);
-		return 0;
-	}
 	if (!hv_net_link(lane->net)) {
 		lane->out.dropped++;
-	} else if (writev(tap_fd(lane), chain.iov, (int)chain.n_out) >= 0) {
+	} else if (writev(tap_fd(lane), iov, (int)n) >= 0) {
 		lane->out.frames++;
-		lane->out.bytes += chain.out_len - HV_NET_HDR;
+		lane->out.bytes += len - HV_NET_HDR;
 	} else if (errno == EAGAIN) {
-		hv_queue_unpop(q);
 		lane->tx_stalled = true;
 		hv_stat_add(&lane->net->stalls, 1);
-		return 0;
+		return false;
 	} else {
 		int error = errno;
 
@@ -253,8 +258,44 @@ static int transmit(struct hv_net_lane *lane)
 				     lane->net->tap.name, lane->net->tap.name);
 		else
 			hv_vdev_warn(lane->net->dev, "the TAP %s refused a frame of %zu bytes: %s",
-				     lane->net->tap.name, chain.out_len - HV_NET_HDR,
-				     strerror(error));
+				     lane->net->tap.name, len - HV_NET_HDR, strerror(error));
+	}
+	return true;
+}
+
+/* One frame. 1 = done; 0 = none there, the limit, or the TAP or a policy takes none; -EPROTO. */
+static int transmit(struct hv_net_lane *lane)
+{
+	struct hv_net_kept_frame *kept = hv_net_policy_first(lane, &lane->kept_out);
+	struct hv_queue *q = &lane->tx->ring;
+	struct hv_chain chain;
+	int rc;
+
+	if (kept) {
+		struct iovec iov = { kept->at, kept->len };
+
+		if (!send_on(lane, &iov, 1, kept->len))
+			return 0;
+		hv_net_policy_gone(lane, &lane->kept_out);
+		return 1;
+	}
+	if (lane->kept_out.stalled)
+		return 0;
+	rc = hv_queue_pop(q, &chain);
+	if (rc <= 0)
+		return rc;
+	if (hv_net_tx_check(lane, &chain))
+		return 1;
+	lane->tx_until = limited(lane, chain.out_len - HV_NET_HDR);
+	if (lane->tx_until) {
+		hv_queue_unpop(q);
+		return 0;
+	}
+	if (hv_net_policy_minds(lane, &lane->kept_out, HV_POLICY_OUT))
+		return hv_net_policy_out(lane, &chain);
+	if (!send_on(lane, chain.iov, chain.n_out, chain.out_len)) {
+		hv_queue_unpop(q);
+		return 0;
 	}
 	hv_queue_push(q, chain.head, 0);
 	return 1;
@@ -276,20 +317,22 @@ bool hv_net_tap_turn(struct hv_net_lane *lane, struct hv_worker *w)
 	struct hv_net *net = lane->net;
 	bool in_use = lane->index < atomic_load(&net->active), reads, done = false;
 
-	lane->rx_starved = lane->tx_stalled = false;
+	lane->rx_starved = lane->rx_waits = lane->tx_stalled = false;
 	lane->rx_until = lane->tx_until = 0;
+	hv_net_policy_turn(lane);
 	if (in_use && !atomic_load(&net->gone))
 		done = receive_turn(lane);
 	if (in_use && transmit_turn(lane))
 		done = true;
-	reads = in_use && !lane->rx_starved && !lane->rx_until && !atomic_load(&net->gone);
+	reads = in_use && !lane->rx_starved && !lane->rx_waits && !lane->rx_until &&
+		!atomic_load(&net->gone);
 	/* Where we wait for the TAP or the clock, the guest need not tell us of buffers. */
 	lane->rx->quiet = !lane->rx_starved;
-	lane->tx->quiet = lane->tx_stalled || lane->tx_until;
+	lane->tx->quiet = lane->tx_stalled || lane->tx_until || lane->kept_out.stalled;
 	w->fds[0].fd = tap_fd(lane);
 	w->fds[0].events = (short)((reads ? POLLIN : 0) | (lane->tx_stalled ? POLLOUT : 0));
 	w->wake_at = lane->rx_until;
 	if (lane->tx_until && (!w->wake_at || lane->tx_until < w->wake_at))
 		w->wake_at = lane->tx_until;
-	return done;
+	return hv_net_policy_end(lane) || done;
 }

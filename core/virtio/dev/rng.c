@@ -93,6 +93,7 @@ static const struct hv_vdev_ops rng_ops = {
 	.device_id = VIRTIO_ID_RNG,
 	.work = rng_work,
 	.stop = rng_stop,
+	.keeps = true,
 };
 
 int hv_rng_init(struct hv_vdev *dev, const char *name, const struct hv_origin *origin,

@@ -13,6 +13,7 @@
 #include "console_rig.h"
 #include "control/console_channel.h"
 #include "lua/attach.h"
+#include "self.h"
 
 /* The terminal's end runs in a program of its own, on a pty: this one, with a word as argument. */
 static struct crig rig;
@@ -103,9 +104,6 @@ struct terminal {
 
 static void start(struct terminal *t, const char *how, int in, int out)
 {
-	const char *emulator = getenv("HVSH_EMULATOR");
-	char self[4096] = "";
-
 	memset(t, 0, sizeof(*t));
 	assert_int_equal(openpty(&t->master, &t->slave, NULL, NULL, NULL), 0);
 	fcntl(t->master, F_SETFD, FD_CLOEXEC);
@@ -119,11 +117,7 @@ static void start(struct terminal *t, const char *how, int in, int out)
 	dup2(in >= 0 ? in : t->slave, 0);
 	dup2(out >= 0 ? out : t->slave, 1);
 	dup2(t->slave, 2);
-	/* Under user emulation the kernel does not know what this program is. */
-	if (emulator && readlink("/proc/self/exe", self, sizeof(self) - 1) > 0)
-		execlp(emulator, emulator, self, how, service.path, (char *)NULL);
-	else
-		execl("/proc/self/exe", "attach", how, service.path, (char *)NULL);
+	exec_self((const char *const[]){ "attach", how, service.path, NULL });
 	_exit(9);
 }
 

@@ -56,8 +56,8 @@ build() {
 		"$linux/drivers/virtio/virtio_ring.c" &&
 		${CC:-gcc} $theirs -I$here -c -o "$work/driver.o" $here/driver.c &&
 		${CC:-gcc} $ours -Icore -Itests/lib -I$here -o "$work/linux_ring" $here/machine.c \
-			tests/lib/vecho.c tests/lib/vrig.c core/virtio/{queue,device,register,worker,limit}.c \
-			core/memmap/gmem.c core/base/{err,log,thread}.c "$work/driver.o" "$work/virtio_ring.o" -lcmocka
+			tests/lib/vecho.c tests/lib/vrig.c "$work/driver.o" "$work/virtio_ring.o" \
+			"$HVSH_BUILD/libhvcore.a" -lcmocka
 }
 
 run fetch

@@ -318,12 +318,64 @@ static void test_race(void **state)
 	end();
 }
 
+/* Who found it full hears of room, also of room that another one's answer has made. */
+static void test_room(void **state)
+{
+	const struct hv_answer allow = { .word = HV_ANSWER_ALLOW };
+	uint64_t ticket;
+
+	(void)state;
+	begin(1, 4096, 0);
+	assert_int_equal(ask(&one, 1, "one"), 0);
+	assert_int_equal(ask(&two, 2, "two"), -ENOBUFS);
+	ticket = take(1);
+	assert_int_equal(hv_desk_answer(desk, ticket, &allow), 0);
+	assert_int_equal(atomic_load(&two.messages), 0);
+	expect(&one, 1, HV_ANSWER_ALLOW);
+	assert_int_equal(atomic_load(&two.messages), HV_MSG_POKE);
+	/* Not once it has forgotten. */
+	atomic_store(&two.messages, 0);
+	assert_int_equal(ask(&one, 1, "one"), 0);
+	assert_int_equal(ask(&two, 2, "two"), -ENOBUFS);
+	hv_desk_forget(desk, &two);
+	hv_desk_forget(desk, &one);
+	assert_int_equal(atomic_load(&two.messages), 0);
+	end();
+}
+
+/* A question for whose answer nobody waits takes its place until it is answered, and no longer. */
+static void test_nobody(void **state)
+{
+	const struct hv_answer allow = { .word = HV_ANSWER_ALLOW };
+	struct hv_desk_stats stats;
+	uint64_t ticket;
+
+	(void)state;
+	begin(2, 4096, 1);
+	assert_int_equal(ask(NULL, 1, "one"), 0);
+	assert_int_equal(ask(NULL, 2, "two"), 0);
+	assert_int_equal(ask(NULL, 3, "three"), -ENOBUFS);
+	expect_none(&one, UINT64_MAX);
+	assert_int_equal(hv_desk_deadline(desk, &one), 0);
+	ticket = take(1);
+	assert_int_equal(hv_desk_answer(desk, ticket, &allow), 0);
+	assert_int_equal(hv_desk_answer(desk, ticket, &allow), -ESTALE);
+	assert_int_equal(ask(NULL, 3, "three"), 0);
+	take(2);
+	hv_desk_stats(desk, &stats);
+	assert_int_equal(stats.open, 2);
+	assert_int_equal(stats.answered, 1);
+	hv_desk_close(desk);
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order), cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_late),  cmocka_unit_test(test_forget),
 		cmocka_unit_test(test_close), cmocka_unit_test(test_race),
+		cmocka_unit_test(test_room),  cmocka_unit_test(test_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

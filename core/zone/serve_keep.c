@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "zone/serve_priv.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/log.h"
+
+/* What of served zones outlives this process, and how the next one finds it (docs/restart.md). */
+
+/* FNV-1a, field by field. */
+static uint64_t mix(uint64_t sum, const void *bytes, size_t size)
+{
+	const uint8_t *p = bytes;
+
+	for (size_t i = 0; i < size; i++)
+		sum = (sum ^ p[i]) * UINT64_C(0x100000001b3);
+	return sum;
+}
+
+static uint64_t mix_text(uint64_t sum, const char *text)
+{
+	return text ? mix(sum, text, strlen(text) + 1) : mix(sum, "\1", 1);
+}
+
+static uint64_t mix_option(uint64_t sum, const struct hv_spec_option *o)
+{
+	sum = mix_text(sum, o->key);
+	sum = mix(sum, &o->type, sizeof(o->type));
+	sum = mix_text(sum, o->string);
+	sum = mix(sum, &o->integer, sizeof(o->integer));
+	sum = mix(sum, &o->boolean, sizeof(o->boolean));
+	for (size_t i = 0; i < o->n_strings; i++)
+		sum = mix_text(sum, o->strings[i]);
+	return o->n_ints ? mix(sum, o->ints, o->n_ints * sizeof(*o->ints)) : sum;
+}
+
+uint64_t hv_serve_digest(const struct hv_spec_device *spec)
+{
+	uint64_t sum = mix_text(UINT64_C(0xcbf29ce484222325), spec->type), options = 0;
+
+	sum = mix_text(sum, spec->name);
+	/* In whatever order the script has them. */
+	for (size_t i = 0; i < spec->n_options; i++)
+		options += mix_option(UINT64_C(0xcbf29ce484222325), &spec->options[i]);
+	return mix(sum, &options, sizeof(options));
+}
+
+uint64_t hv_serve_new_life(void)
+{
+	uint64_t life = 0;
+
+	return getrandom(&life, sizeof(life), 0) == sizeof(life) ? life : 0;
+}
+
+uint64_t hv_serve_life(const struct hv_serve *serve, uint32_t zone)
+{
+	for (const struct hv_serve_home *h = serve->homes; h; h = h->next)
+		if (h->id == zone)
+			return h->life;
+	return 0;
+}
+
+static struct hv_state_id identity(const struct hv_serve_home *home, const struct hv_served *dev)
+{
+	return (struct hv_state_id){
+		.life = home->life,
+		.at = dev->at,
+		.size = dev->size,
+		.config = dev->config,
+		.zone = home->id,
+		.irq = dev->irq,
+	};
+}
+
+bool hv_serve_keeps(const struct hv_serve *serve, const struct hv_serve_home *home)
+{
+	if (!serve->state_dir || !home->life)
+		return false;
+	for (const struct hv_served *d = serve->devices; d; d = d->next)
+		if (d->zone == home->id && (!d->dev.ops->keeps || d->dev.fleeting))
+			return false;
+	return true;
+}
+
+void hv_serve_keep(struct hv_serve *serve, const struct hv_serve_home *home, struct hv_served *dev)
+{
+	const struct hv_state_id id = identity(home, dev);
+	struct hv_err err;
+
+	if (hv_serve_keeps(serve, home) &&
+	    hv_state_create(serve->state_dir, &id, &dev->dev, &err) < 0)
+		hv_log_warn("%s: the zone will notice when this service ends: %s", dev->dev.name,
+			    err.msg);
+}
+
+void hv_serve_unkeep(struct hv_served *dev, bool remove)
+{
+	hv_state_close(dev->dev.kept, remove);
+	dev->dev.kept = NULL;
+}
+
+int hv_serve_take_up(struct hv_serve *serve, const struct hv_serve_home *home, struct hv_err *err)
+{
+	const char *missing = NULL;
+	unsigned int found = 0;
+	int ret = 0;
+
+	if (!hv_serve_keeps(serve, home))
+		return -ENOENT;
+	for (struct hv_served *d = serve->devices; d && !ret; d = d->next) {
+		const struct hv_state_id id = identity(home, d);
+
+		if (d->zone != home->id)
+			continue;
+		ret = hv_state_open(serve->state_dir, &id, &d->dev, hv_vzone_mem(home->vzone), err);
+		found += !ret;
+		if (ret == -ENOENT) {
+			missing = d->dev.name;
+			ret = 0;
+		} else if (ret) {
+			hv_err_prefix(err, "%s: ", d->dev.name);
+		}
+	}
+	if (!ret && found && missing)
+		ret = hv_err_set(err, ESTALE,
+				 "%s: nothing is kept of it, though of other devices of its zone",
+				 missing);
+	if (!ret && !found)
+		ret = -ENOENT;
+	for (struct hv_served *d = serve->devices; d && ret; d = d->next)
+		if (d->zone == home->id)
+			hv_serve_unkeep(d, false);
+	return ret;
+}
