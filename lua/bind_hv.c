@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lua/bind.h"
+#include "lua/event.h"
+#include "lua/sandbox.h"
 
 #include <errno.h>
 #include <lauxlib.h>
@@ -46,11 +48,20 @@ static int list(lua_State *L)
 static int stop(lua_State *L)
 {
 	lua_Integer id = luaL_checkinteger(L, 1);
+	struct hv_session *s = hv_session_of(L);
 	struct hv_machine machine;
 	struct hv_err err;
+	int rc;
 
 	luaL_argcheck(L, id >= 0 && id <= UINT32_MAX, 1, "a zone id is a number from 1 to 31");
-	if (any_machine(L, &machine, &err) < 0 || hv_zone_stop(&machine, (uint32_t)id, &err) < 0)
+	if (any_machine(L, &machine, &err) < 0)
+		return hv_bind_fail(L, &err);
+	hv_events_look(s, L);
+	hv_events_stopping(s, (uint32_t)id, true);
+	rc = hv_zone_stop(&machine, (uint32_t)id, &err);
+	hv_events_look(s, L);
+	hv_events_stopping(s, (uint32_t)id, false);
+	if (rc < 0)
 		return hv_bind_fail(L, &err);
 	lua_pushboolean(L, 1);
 	return 1;
@@ -82,7 +93,7 @@ static int info(lua_State *L)
 
 	if (any_machine(L, &machine, &err) < 0 || hv_hyp_version(machine.hyp, &version, &err) < 0)
 		return hv_bind_fail(L, &err);
-	lua_createtable(L, 0, 6);
+	lua_createtable(L, 0, 7);
 	hv_bind_field(L, "backend", hv_hyp_is_sim(machine.hyp) ? "sim" : "device");
 	hv_bind_field(L, "name", hv_hyp_name(machine.hyp));
 	hv_bind_field(L, "arch", hv_arch_name(hv_hyp_arch(machine.hyp)));
@@ -90,6 +101,8 @@ static int info(lua_State *L)
 	/* Which of two layouts it is shows at the first start; a version nobody knows has none. */
 	if (hv_hyp_layout(machine.hyp, &layout, NULL) >= 0)
 		hv_bind_field(L, "layout", hv_layout_name(layout));
+	hv_sandbox_words(L);
+	lua_setfield(L, -2, "sandbox");
 	push_limits(L, &machine);
 	lua_setfield(L, -2, "limits");
 	return 1;

@@ -5,6 +5,7 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "lua/event.h"
 #include "lua/interrupt.h"
 #include "lua/run.h"
 
@@ -132,6 +133,7 @@ static int plan_findings(lua_State *L)
 
 struct progress {
 	lua_State *L;
+	size_t steps; /* that have begun */
 	int function; /* stack index; 0 = none */
 	bool failed;  /* its error object is on top of the stack */
 };
@@ -149,7 +151,12 @@ static int on_progress(const struct hv_step *step, size_t index, uint64_t done, 
 	struct progress *p = arg;
 	lua_State *L = p->L;
 
-	(void)step;
+	if (index >= p->steps) {
+		hv_events_look(hv_session_of(L), L);
+		if (step->kind == HV_STEP_STOP)
+			hv_events_stopping(hv_session_of(L), step->zone->spec->id, true);
+		p->steps = index + 1;
+	}
 	if (hv_interrupted())
 		return 1;
 	if (!p->function)
@@ -169,6 +176,19 @@ static bool serves(const struct hv_plan *plan)
 		if (plan->steps[i].kind == HV_STEP_SERVE)
 			return true;
 	return false;
+}
+
+/* Zones that were started by a plan that failed were stopped again by it. */
+static void tell_events(lua_State *L, const struct hv_plan *plan, bool failed)
+{
+	struct hv_session *s = hv_session_of(L);
+
+	for (size_t i = 0; i < plan->n_steps; i++)
+		if (failed && plan->steps[i].kind == HV_STEP_START)
+			hv_events_stopping(s, plan->steps[i].zone->spec->id, true);
+	hv_events_look(s, L);
+	for (size_t i = 0; i < plan->n_steps; i++)
+		hv_events_stopping(s, plan->steps[i].zone->spec->id, false);
 }
 
 /* plan:apply([progress]) -> true | nil, message, code. progress(index of the step, done, total). */
@@ -195,6 +215,7 @@ static int plan_apply(lua_State *L)
 	luaL_checkstack(L, 8, NULL);
 	p->applied = true;
 	rc = hv_plan_apply(p->plan, &machine, on_progress, &progress, &err);
+	tell_events(L, p->plan, rc < 0);
 	/* Guests of zones that ran before find their devices as well. */
 	if (rc >= 0 && serves(p->plan))
 		rc = hv_session_run_guests(hv_session_of(L), &err);

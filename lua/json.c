@@ -234,7 +234,8 @@ static void build(lua_State *L, struct box *box, json_t *parent, const char *key
 static int encode_protected(lua_State *L)
 {
 	struct box *box = lua_touserdata(L, 2);
-	size_t flags = JSON_SORT_KEYS | JSON_ENCODE_ANY;
+	/* 0.1 is 0.1; the digits beyond say what binary has made of it. */
+	size_t flags = JSON_SORT_KEYS | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15);
 	lua_Integer indent = luaL_optinteger(L, 3, 0);
 
 	luaL_argcheck(L, indent >= 0 && indent <= 16, 3, "0 to 16 expected");

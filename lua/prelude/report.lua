@@ -189,37 +189,55 @@ function report.plan(plan, options)
 	return lines
 end
 
--- What was done, one line per zone, after a plan was applied.
-function report.done(plan, options)
-	local stops, starts, serves, lines = {}, {}, {}, {}
-	for _, step in ipairs(plan.steps) do
+-- {zone=, id=, outcome=} each, after a plan was applied: "started", "restarted", "same" (it runs as written), "served" (so
+-- it does, and its devices are served again), or the state it was left in: "absent", "changed", "foreign", "failed".
+-- done = false: no step was taken.
+function report.outcomes(plan, done)
+	local stops, starts, serves, list = {}, {}, {}, {}
+	for _, step in ipairs(done and plan.steps or {}) do
 		if step.kind == "serve" then serves[step.zone] = true end
 		if step.kind == "stop" then stops[step.zone] = true end
 		if step.kind == "start" then starts[step.zone] = true end
 	end
 	for i, delta in ipairs(plan.deltas) do
-		local words, style
+		local outcome = delta.state
 		if starts[delta.zone] then
-			words, style = stops[delta.zone] and "restarted" or "started", "green"
-		elseif delta.state == "same" and serves[delta.zone] then
-			words, style = "runs as written, its devices are served again", "green"
-		elseif delta.state == "same" then
-			words, style = "runs as written", "dim"
-		else
-			words, style = state_words(delta), "yellow"
+			outcome = stops[delta.zone] and "restarted" or "started"
+		elseif outcome == "same" and serves[delta.zone] then
+			outcome = "served"
 		end
+		list[i] = { zone = delta.zone, id = delta.id, outcome = outcome }
+	end
+	return list
+end
+
+local outcome_words = {
+	started = { "started", "green" }, restarted = { "restarted", "green" }, same = { "runs as written", "dim" },
+	served = { "runs as written, its devices are served again", "green" },
+}
+
+-- The same as text, one line per zone.
+function report.done(plan, options)
+	local lines, outcomes = {}, report.outcomes(plan, true)
+	for i, delta in ipairs(plan.deltas) do
+		local known = outcome_words[outcomes[i].outcome]
+		local words, style = known and known[1] or state_words(delta), known and known[2] or "yellow"
 		lines[i] = ("%s (%d): %s%s"):format(term.clean(delta.zone), delta.id, term.paint(options.color, style, words),
 			options.mark or "")
 	end
 	return lines
 end
 
-local state_styles = { failed = "red", running = "green", root = "dim", defined = "dim" }
+local state_styles = {
+	failed = "red", running = "green", root = "dim", defined = "dim", ready = "green", backoff = "yellow", quarantined = "red",
+}
 
 -- Rows of operate.list as a table.
 function report.zones(rows, options)
 	local color = options.color
-	local out = { { "ID", "NAME", "STATE", "CPUS", "MEMORY" } }
+	local out, supervised = { { "ID", "NAME", "STATE", "CPUS", "MEMORY" } }, false
+	for _, zone in ipairs(rows) do supervised = supervised or zone.supervised ~= nil end
+	if supervised then out[1][6] = "SUPERVISED" end
 	for i, cell in ipairs(out[1]) do out[1][i] = term.paint(color, "bold", cell) end
 	for _, zone in ipairs(rows) do
 		local state = zone.state == "failed" and "FAILED" or zone.state
@@ -228,6 +246,10 @@ function report.zones(rows, options)
 			term.paint(color, state_styles[zone.state], state),
 			#zone.cpus > 0 and term.ranges(zone.cpus) or "-", zone.memory and term.size(zone.memory) or "-",
 		}
+		local s = zone.supervised
+		if supervised then
+			out[#out][6] = s and term.paint(color, state_styles[s.state], s.state) .. (s.reason and term.clean(": " .. s.reason) or "") or "-"
+		end
 	end
 	return term.columns_of(out, "", { true, false, false, false, true })
 end

@@ -22,7 +22,7 @@ local function duration(value, caller)
 end
 
 -- What messages call a task: where its function is written.
-local function place(f)
+function task.place(f)
 	local info = getinfo(f, "S")
 	if info.linedefined <= 0 then return info.what == "C" and "a C function" or info.short_src end
 	return ("%s:%d"):format(info.short_src, info.linedefined)
@@ -50,7 +50,7 @@ end
 -- Calls f(...) as a task of its own, when this one waits next.
 function task.spawn(f, ...)
 	check_function(f, "spawn", 1)
-	return begin(place(f), f, ...)
+	return begin(task.place(f), f, ...)
 end
 
 -- Waits; the other tasks go on.
@@ -69,7 +69,7 @@ end
 function task.after(time, f, ...)
 	local at = core.now() + duration(time, "after")
 	check_function(f, "after", 2)
-	return begin("after " .. place(f), later, at, f, ...)
+	return begin("after " .. task.place(f), later, at, f, ...)
 end
 
 local function again(at, period, f, ...)
@@ -86,7 +86,7 @@ function task.every(time, f, ...)
 	local period = duration(time, "every")
 	check_function(f, "every", 2)
 	if period == 0 then error("every: a period is longer than 0", 2) end
-	return begin("every " .. place(f), again, core.now() + period, period, f, ...)
+	return begin("every " .. task.place(f), again, core.now() + period, period, f, ...)
 end
 
 return task

@@ -12,6 +12,11 @@ local common = {}
 
 common.fail = commands.fail
 
+-- One line on standard error of what failed beside others.
+function common.say(message)
+	io.stderr:write("hvsh: ", term.clean((commands.error(message))), "\n")
+end
+
 function common.print(lines)
 	if #lines > 0 then io.stdout:write(table.concat(lines, "\n"), "\n") end
 end
@@ -80,6 +85,13 @@ end
 -- Takes the steps of a plan and says of each zone what became of it. Returns the exit code.
 function common.carry_out(machine, plan, request, options)
 	local ok, message, code = machine.carry_out(plan, options)
+	if request.options.json then
+		local array = require("hvsh.json").array
+		return common.result({
+			script = request.args[1], zones = array(report.outcomes(plan, ok or options.keep and code == "EEXIST")),
+			findings = array(table.move(plan.findings, 1, #plan.findings, 1, {})),
+		}, not ok and message)
+	end
 	if ok or options.keep and code == "EEXIST" then
 		common.print(report.done(plan, { color = request.color, mark = common.mark(request.color) }))
 	end
@@ -89,8 +101,19 @@ end
 function common.json(value)
 	local text, message = require("hvsh.json").encode(value, 2)
 	if not text then return commands.fail(message) end
+	commands.kept()
 	io.stdout:write(text, "\n")
 	return 0
+end
+
+-- What a command has done, as JSON: also where some of it failed, with error and code. said: standard error has it
+-- already. Returns the exit code.
+function common.result(value, failure, said)
+	value.simulated = common.simulated()
+	if failure then value.error, value.code = commands.error(failure) end
+	local code = common.json(value)
+	if failure and not said then commands.fail(failure) end
+	return failure and 1 or code
 end
 
 return common

@@ -16,6 +16,12 @@ local function failed(request, message, findings)
 end
 
 local function written(request, lost, paths)
+	if request.options.json then
+		local array = require("hvsh.json").array
+		return common.json {
+			written = array(table.move(paths, 1, #paths, 1, {})), findings = array(table.move(lost, 1, #lost, 1, {})),
+		}
+	end
 	common.findings(lost, request, io.stderr)
 	for _, path in ipairs(paths) do io.stderr:write("hvsh: wrote ", term.clean(path), "\n") end
 	return 0

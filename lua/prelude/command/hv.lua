@@ -25,6 +25,7 @@ function command.hv(request)
 		{ "architecture", info.arch },
 		{ "config version", tostring(info.version) },
 		{ "layout", info.layout or "not known before the first start" },
+		{ "sandbox", info.sandbox },
 		{ "limits", term.wrap(table.concat(limits, ", "), 78, (" "):rep(16)) },
 	}
 	common.print(term.columns_of(rows))

@@ -24,12 +24,16 @@ function import.read(paths)
 	return files
 end
 
--- One line for each place, to standard error.
+-- One line for each place.
+local function texts_of(places)
+	local format, texts = require("import.json").format, {}
+	for i, place in ipairs(places) do texts[i] = term.clean(format(place)) end
+	return require("hvsh.json").array(texts)
+end
+
+-- To standard error.
 function import.say(kind, places)
-	local format = require("import.json").format
-	for _, place in ipairs(places) do
-		io.stderr:write("hvsh: ", kind, ": ", term.clean(format(place)), "\n")
-	end
+	for _, text in ipairs(texts_of(places)) do io.stderr:write("hvsh: ", kind, ": ", text, "\n") end
 end
 
 function import.import(request)
@@ -39,11 +43,14 @@ function import.import(request)
 	if not result then
 		import.say("error", problems)
 		import.say("note", notes)
+		if not request.options.json then return 1 end
+		common.json { error = "the files cannot be imported", code = "EINVAL", problems = texts_of(problems), notes = texts_of(notes) }
 		return 1
 	end
 	import.say("note", result.notes)
 	local target = request.options.o
 	if not target or target == "-" then
+		if request.options.json then return common.json { script = result.script, notes = texts_of(result.notes) } end
 		io.stdout:write(result.script)
 		return 0
 	end
@@ -52,6 +59,7 @@ function import.import(request)
 	if why then return common.fail(why) end
 	ok, why = output.write(target, result.script)
 	if not ok then return common.fail(why) end
+	if request.options.json then return common.json { written = target, notes = texts_of(result.notes) } end
 	io.stderr:write("hvsh: wrote ", term.clean(target), "\n")
 	return 0
 end

@@ -52,7 +52,10 @@ local function planned(request)
 	if plan then return plan, machine end
 	if not findings then return nil, common.fail(message) end
 	if request.options.json then
-		common.json { script = request.args[1], errors = findings.errors, findings = findings_data(findings) }
+		common.json {
+			script = request.args[1], errors = findings.errors, findings = findings_data(findings),
+			error = "the zones are not right", code = "EINVAL",
+		}
 	else
 		common.findings(findings, request)
 		common.print { verdict(request, specs, findings) }
@@ -90,7 +93,7 @@ end
 function script.apply(request)
 	local plan, machine = planned(request)
 	if not plan then return machine end
-	common.findings(plan.findings, request)
+	if not request.options.json then common.findings(plan.findings, request) end
 	return common.carry_out(machine, plan, request, {
 		keep = true, hint = "hvsh apply --restart takes it down and starts it as written",
 	})

@@ -39,6 +39,7 @@ function zones.list(request)
 		for i, row in ipairs(rows) do
 			data[i] = {
 				id = row.id, name = row.name, state = row.state, cpus = array(row.cpus), memory = row.memory,
+				supervised = row.supervised,
 			}
 		end
 		return common.json {
@@ -68,11 +69,31 @@ local function split(args)
 	return script, names
 end
 
+-- {zone=, id=, outcome=} of the named zones of the service, or of all that it knows and that run.
+local function outcomes_of(names, outcome)
+	local served, message = control.ask { request = "list" }
+	if not served then return nil, message end
+	local wanted, list = {}, {}
+	for _, name in ipairs(names) do wanted[name] = true end
+	for _, row in ipairs(served.zones) do
+		if row.state ~= "defined" and (wanted[row.name] or #names == 0 and row.defined) then
+			list[#list + 1] = { zone = row.name, id = row.id, outcome = outcome }
+		end
+	end
+	return require("hvsh.json").array(list)
+end
+
 -- Zones of the service's own script, started by the service. nil where there is none.
 local function ask_service(request, verb, names)
 	local reply, message, _, alone = control.ask { request = verb, zones = require("hvsh.json").array(names) }
 	if alone then return nil end
 	if not reply then return common.fail(message) end
+	if request.options.json then
+		local list
+		list, message = outcomes_of(names, verb == "start" and "running" or "restarted")
+		if not list then return common.fail(message) end
+		return common.result { zones = list }
+	end
 	local mark = common.mark(request.color)
 	if #names == 0 then
 		common.print { ("all zones of the service: %s%s"):format(verb == "start" and "running" or "restarted", mark) }
@@ -126,6 +147,7 @@ function zones.stop(request)
 			if row.defined and row.state ~= "defined" then names[#names + 1] = row.name end
 		end
 		if served and #names == 0 then
+			if request.options.json then return common.result { zones = require("hvsh.json").array {} } end
 			common.print { "no zone of the service runs" }
 			return 0
 		end
@@ -135,9 +157,9 @@ function zones.stop(request)
 		if not specs then return 1 end
 		for i = all and #specs or 0, 1, -1 do names[#names + 1] = specs[i].name end
 	end
-	local code = 0
 	local mark = common.mark(request.color)
-	for _, name in ipairs(names) do
+	local list, failed = {}, nil
+	for i, name in ipairs(names) do
 		local ok, result, word, alone
 		local reply
 		reply, result, word, alone = control.ask { request = "stop", zone = name }
@@ -146,15 +168,23 @@ function zones.stop(request)
 		elseif alone then
 			ok, result, word = operate.stop(name)
 		end
+		local line
 		if ok then
-			common.print { ("%s (%d): stopped%s"):format(term.clean(result.name), result.id, mark) }
+			list[i] = { zone = result.name, id = result.id, outcome = "stopped" }
+			line = ("%s (%d): stopped%s"):format(term.clean(result.name), result.id, mark)
 		elseif all and word == "ENOENT" then
-			common.print { ("%s: does not run"):format(term.clean(name)) }
+			list[i] = { zone = name, outcome = "absent" }
+			line = ("%s: does not run"):format(term.clean(name))
 		else
-			code = common.fail(result)
+			failed = failed or result
+			list[i] = { zone = name, outcome = "failed" }
+			list[i].error, list[i].code = require("hvsh.commands").error(result)
+			common.say(result)
 		end
+		if line and not request.options.json then common.print { line } end
 	end
-	return code
+	if request.options.json then return common.result({ zones = require("hvsh.json").array(list) }, failed, true) end
+	return failed and 1 or 0
 end
 
 return zones

@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Events of real zones on the simulated machine: in scripts, which go on for them, and followed by `hvsh events`.
+. "$HVSH_TESTS/lib/tap.sh"
+. "$HVSH_TESTS/lib/service.sh"
+
+script() {
+	{
+		printf '%s\n' 'dofile "boot_zones.lua"' 'local z = zones.linux1'
+		cat
+	} >script.lua
+	run timeout 120 "$HVSH" --sim script.lua
+}
+# Until the file has the text; 60 s at most.
+until_file() {
+	local i
+	for ((i = 0; i < 600; i++)); do
+		grep -qF -- "$2" "$1" 2>/dev/null && break
+		sleep 0.1
+	done
+	out=$(cat "$1")
+}
+# Types a line at a guest's console once it answers.
+guest() {
+	local i
+	for ((i = 0; i < 300; i++)); do
+		printf '%s\r' "$2" | timeout 60 "$HVSH" --sim="$work/m" console --back all "$1" >.typed 2>&1
+		grep -q "$2" .typed && return
+		sleep 0.1
+	done
+}
+
+# ---- in a script
+
+script <<'LUA'
+local heard = {}
+local function note(e) heard[#heard + 1] = ("%s:%s"):format(e.event, e.what or "-") end
+local function wait(word)
+	for _ = 1, 3000 do
+		for _, h in ipairs(heard) do if h == word then return true end end
+		sleep "10ms"
+	end
+	return false
+end
+local function ready()
+	local con = assert(z:device "hvc0":open {back = "all"})
+	con:expect("> ", {timeout = "30s"})
+	return con
+end
+ready()
+heard = {}
+z:on("start", note)
+z:on("exit", note)
+z:on("error", function(e)
+	note(e)
+	print("message", e.message, e.zone, e.id, e.device, math.abs(e.time - os.time()) < 5)
+end)
+assert(z:restart())
+print("restart", wait "start:-", heard[1], heard[2], #heard)
+heard = {}
+assert(ready():write("panic\r"))
+print("panic", wait "error:-", #heard)
+heard = {}
+assert(z:stop())
+print("stop", wait "exit:stopped", #heard)
+assert(z:start())
+wait "start:-"
+heard = {}
+assert(ready():write("poweroff\r"))
+print("poweroff", wait "exit:ended", #heard)
+heard = {}
+assert(z:start())
+print("again", wait "start:-")
+-- Of another zone nothing was heard.
+heard = {}
+assert(zones.linux2:stop())
+sleep(0)
+sleep(0)
+print("other", #heard)
+-- A device by itself, and all of a zone.
+local root, all = z:device "root", {}
+local on_root = root:on(function(e) all[#all + 1] = e.device .. ":" .. e.what .. ":" .. e.message end)
+local eth = {}
+local on_zone = z:on("device", function(e) if e.device == "eth0" then eth[#eth + 1] = e.what .. ":" .. e.message end end)
+assert(z:device "eth0":link(false))
+for _ = 1, 3000 do if (eth[#eth] or ""):find "^link" then break end sleep "10ms" end
+print("link", eth[#eth])
+on_root:close()
+on_zone:close()
+-- Said 400 times; told at once, and then how often.
+local links = {}
+local on_link = z:device "eth0":on(function(e) links[#links + 1] = e end)
+for i = 1, 400 do assert(z:device "eth0":link(i % 2 == 1)) end
+local function said()
+	local n = 0
+	for _, e in ipairs(links) do n = n + 1 + (e.left_out or 0) end
+	return n
+end
+for _ = 1, 3000 do if said() == 400 then break end sleep "10ms" end
+print("flood", said(), #links < 40, links[#links].message)
+on_link:close()
+root:detach()
+print("gone", root:on(print))
+assert(z:stop())
+LUA
+is 0 "a script hears of its zone"
+out_has "restart	true	exit:stopped	start:-	2" "a restart is an end and a beginning, in this order"
+out_has "message	zone linux1 (1) has crashed; it stays in hvisor's list until it is stopped	linux1	1	nil	true"
+out_has "panic	true	1" "a crash is an error, once"
+out_has "stop	true	1" "what hvsh stopped has not ended by itself"
+out_has "poweroff	true	1" "a zone that ends by itself is noticed"
+out_has "again	true"
+out_has "other	0" "zones are told apart"
+out_has "link	link:linux1/eth0: link down"
+out_has "flood	400	true	linux1/eth0: link down" "a flood is told in a few events, the last one included"
+out_has "gone	nil	ENODEV: the device is gone	ENODEV"
+
+# A supervisor without devices: it is there for as long as its zone is.
+cat >watch.lua <<'LUA'
+local image = assert(io.open("image.bin", "wb"))
+image:write(("x"):rep(4096))
+image:close()
+local z = zone "plain" {
+  id = 3, cpus = {2}, ram = {at = 0x50000000, size = "32M"}, kernel = {image = "image.bin", at = 0x50000000},
+  board = require "board.qemu_virt",
+}
+local n = 0
+z:on("exit", function(e)
+  n = n + 1
+  print("exit", n, e.what)
+  if n == 3 then print("enough") return end
+  assert(z:start())
+  after("1ms", function() assert(z:stop()) end)
+end)
+assert(z:start())
+after("1ms", function() assert(z:stop()) end)
+print "the script is over"
+LUA
+run timeout 120 "$HVSH" --sim watch.lua
+is 0 "a script goes on for a zone that it listens to"
+out_has $'the script is over\nexit	1	stopped\nexit	2	stopped\nexit	3	stopped\nenough' "and its callback starts it again"
+
+# Nothing of the script's own is left to do; what runs is the zone.
+cat >alone.lua <<'LUA'
+local z = zone "plain" {
+  id = 3, cpus = {2}, ram = {at = 0x50000000, size = "32M"}, kernel = {image = "image.bin", at = 0x50000000},
+  board = require "board.qemu_virt",
+}
+z:on("exit", function(e) print("exit", e.what) end)
+assert(z:start())
+io.stdout:write "the script is over\n"
+io.stdout:flush()
+LUA
+bounded 100 "$HVSH" --sim="$work/m5" alone.lua >alone.txt 2>alone.err &
+alone=$!
+echo $alone >pids
+until_file alone.txt "the script is over"
+kill -TERM $alone
+wait $alone
+code=$? err=$(cat alone.err)
+is 143 "a script without devices and tasks is there for as long as the zone runs"
+
+cat >fails.lua <<'LUA'
+dofile "boot_zones.lua"
+zones.linux1:on("exit", function() error "a bad callback" end)
+zones.linux1:on("exit", function() print "a good one" os.exit(0) end)
+after("1ms", function() zones.linux1:stop() end)
+LUA
+run timeout 120 "$HVSH" --sim fails.lua
+is 0 "a callback that fails"
+err_has "fails.lua:2: a bad callback" "is in the log"
+out_has "a good one" "and keeps nobody else from being called"
+
+cat >reads.lua <<'LUA'
+dofile "boot_zones.lua"
+local h <close> = zones.linux1:on("exit", function() error "not to be called" end)
+event.listen(function() error "not to be called" end)
+h:close()
+LUA
+run hvsh --sim check reads.lua
+is 0 "check of a script that listens"
+out_has "2 zones, nothing wrong"
+
+# ---- followed from elsewhere
+
+sim events
+is 1 "without a service"
+err_has "no service"
+sim -d boot_zones.lua
+is 0 "a service"
+guest linux1 "echo it answers"
+guest linux2 "echo it answers"
+bounded 100 "$HVSH" --sim="$work/m" events >events.txt 2>events.err &
+text=$!
+bounded 100 "$HVSH" --sim="$work/m" events --json >events.json 2>json.err &
+objects=$!
+echo "$text $objects" >pids
+# They listen once something that is done again and again is heard of by both.
+for ((i = 0; i < 100; i++)); do
+	sim restart linux2
+	grep -q "has started" events.txt && grep -q "has started" events.json && break
+done
+guest linux2 "echo it answers"
+guest linux1 panic
+until_file events.txt "zone linux1 (1) has crashed"
+out_has "  error   zone linux1 (1) has crashed" "a crash is shown"
+out_has "  exit    zone linux2 (2) was stopped"
+out_has "  start   zone linux2 (2) has started"
+out_has "  ready   linux2/root: its driver is ready"
+guest linux2 poweroff
+until_file events.txt "has ended by itself"
+out_has "  exit    zone linux2 (2) has ended by itself"
+until_file events.json "has ended by itself"
+kill -INT $text
+wait $text
+code=$? out= err=$(cat events.err)
+is 130 "Ctrl-C ends it"
+[ ! -s events.err ]
+tap $? "without a word"
+kill -TERM $objects
+wait $objects 2>/dev/null
+cat >read.lua <<'LUA'
+local json, n, kinds = require "hvsh.json", 0, {}
+for line in io.lines "events.json" do
+	local e = assert(json.decode(line))
+	assert(math.type(e.time) and e.zone and e.id and e.message and e.event)
+	assert((e.event == "device") == (e.device ~= nil))
+	kinds[e.event .. (e.what and ":" .. e.what or "")], n = true, n + 1
+end
+for _, kind in ipairs {"start", "error", "exit:stopped", "exit:ended", "device:ready", "device:reset"} do
+	print(kind, kinds[kind])
+end
+LUA
+run hvsh read.lua
+is 0 "one object on each line"
+out_lacks "nil" "of every kind: $out"
+
+# One that never reads: the service goes on, and the events of all others with it.
+perl -MIO::Socket::UNIX -e '
+	my $s = IO::Socket::UNIX->new(Peer => "m/control") or exit 1;
+	my $hello = q({"protocol":1,"program":"a test"});
+	my $ask = pack("V", 1) . q({"request":"events"});
+	print $s pack("V C C v", length $hello, 1, 0, 0) . $hello . pack("V C C v", length $ask, 2, 0, 0) . $ask;
+	$s->flush;
+	open my $ready, ">", "deaf";
+	print $ready "asked\n";
+	close $ready;
+	sleep 90;
+' &
+deaf=$!
+echo $deaf >pids
+until_file deaf asked
+for ((i = 0; i < 5; i++)); do sim restart linux1; done
+is 0 "with one that does not read them"
+kill $deaf
+wait $deaf 2>/dev/null
+sim restart linux1
+is 0 "and after it has gone"
+bounded 100 "$HVSH" --sim="$work/m" events >last.txt 2>last.err &
+last=$!
+echo $last >pids
+for ((i = 0; i < 100; i++)); do
+	sim restart linux1
+	[ -s last.txt ] && break
+done
+sim stop
+wait $last
+code=$? out=$(cat last.txt) err=$(cat last.err)
+is 1 "it ends with the service"
+err_has "the service ended" "and says so"
+finish
