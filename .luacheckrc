@@ -8,8 +8,8 @@ ignore = { "212", "311", "431" }
 
 local hvsh = {
 	"zone", "zones", "memmap", "fdt", "clock", "hv", "log", "virtio", "help",
-	"blk", "net", "console", "rng", "scmi", "slot", "gpu", "input",
-	"spawn", "sleep", "after", "every",
+	"blk", "net", "console", "rng", "scmi", "slot", "gpu", "input", "custom",
+	"spawn", "sleep", "after", "every", "event",
 }
 
 -- The prelude is what these names are made of: only scripts find them.

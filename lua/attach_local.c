@@ -72,16 +72,23 @@ static void fetch(void *peer, size_t room)
 {
 	struct local *l = peer;
 	char bytes[HV_ATTACH_OUTPUT];
-	uint64_t lost;
+	uint64_t lost, one = 1;
 	ssize_t n;
 
 	if (!l->known)
 		look_whose(l, l->attach.opts->force);
-	n = hv_console_read(l->client, bytes, room, &lost);
-	if (lost)
-		hv_attach_lost(&l->attach, lost);
+	do {
+		n = hv_console_read(l->client, bytes, room, &lost);
+		if (lost)
+			hv_attach_lost(&l->attach, lost);
+		if (n > 0) {
+			hv_attach_output(&l->attach, bytes, (size_t)n);
+			room -= (size_t)n;
+		}
+	} while (n > 0 && room);
+	/* Only who has found nothing is woken by what comes next. */
 	if (n > 0)
-		hv_attach_output(&l->attach, bytes, (size_t)n);
+		(void)!write(l->wake, &one, sizeof(one));
 	if (n == -ENODEV)
 		hv_attach_ended(&l->attach, "the console has ended");
 }

@@ -26,9 +26,26 @@ void hv_bind_clock(lua_State *L);  /* clocks of the root zone */
 void hv_bind_hv(lua_State *L);     /* list, stop, info, fault */
 void hv_bind_virtio(lua_State *L); /* devices of the zones served here, and what they can do */
 void hv_bind_console(lua_State *L); /* console_open */
+void hv_bind_input(lua_State *L);  /* input_send, input_codes */
+/* What an input device says of itself, into the table on top. */
+void hv_bind_push_input(lua_State *L, struct hv_vdev *dev);
+void hv_bind_custom(lua_State *L); /* devices whose model is a script */
+/* What such a device says of itself, into the table on top. */
+void hv_bind_push_custom(lua_State *L, struct hv_vdev *dev);
+/* Something has happened to it: its model is told. In the loop; raises nothing. */
+struct hv_served;
+void hv_bind_custom_event(lua_State *L, struct hv_served *dev);
+void hv_bind_gpu(lua_State *L);    /* screenshots, screens */
+/* What a graphics card shows, into the table on top. */
+void hv_bind_push_gpu(lua_State *L, struct hv_vdev *dev);
 void hv_bind_run(lua_State *L);    /* log, sizes, the terminal, options, mode */
 void hv_bind_embed(lua_State *L);  /* embedded */
+void hv_bind_policy(lua_State *L); /* policies over devices' requests */
+void hv_bind_event(lua_State *L);  /* events_listen */
+void hv_bind_signal(lua_State *L); /* signal_listen */
+void hv_bind_screen(lua_State *L); /* the whole terminal */
 void hv_bind_task(lua_State *L);   /* tasks, durations */
+void hv_bind_shell(lua_State *L);  /* what prompts need: statements, failures, files, notices */
 
 /* Pushes the three results of a failure; returns 3. */
 int hv_bind_fail(lua_State *L, const struct hv_err *err);

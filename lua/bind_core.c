@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lua/bind.h"
 #include "lua/control.h"
+#include "lua/sandbox.h"
 
 #include <lauxlib.h>
 
@@ -18,10 +19,19 @@ int luaopen_hvsh_core(lua_State *L)
 	hv_bind_hv(L);
 	hv_bind_virtio(L);
 	hv_bind_console(L);
+	hv_bind_input(L);
+	hv_bind_gpu(L);
+	hv_bind_custom(L);
 	hv_bind_control(L);
 	hv_bind_run(L);
 	hv_bind_task(L);
+	hv_bind_shell(L);
 	hv_bind_embed(L);
+	hv_bind_sandbox(L);
+	hv_bind_policy(L);
+	hv_bind_event(L);
+	hv_bind_signal(L);
+	hv_bind_screen(L);
 	return 1;
 }
 

@@ -137,6 +137,14 @@ static int interrupted(lua_State *L)
 	return 1;
 }
 
+/* interrupt_clear(): it was dealt with */
+static int interrupt_clear(lua_State *L)
+{
+	(void)L;
+	hv_interrupt_clear();
+	return 0;
+}
+
 void hv_bind_run(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
@@ -144,7 +152,8 @@ void hv_bind_run(lua_State *L)
 		{ "size", size },	{ "size_text", size_text },
 		{ "mode", mode },	{ "tty", tty },
 		{ "color", color },	{ "columns", columns },
-		{ "options", options }, { "interrupted", interrupted },
+		{ "options", options },	{ "interrupted", interrupted },
+		{ "interrupt_clear", interrupt_clear },
 		{ NULL, NULL },
 	};
 

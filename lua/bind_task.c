@@ -216,6 +216,22 @@ static int sleep_until(lua_State *L)
 	return hv_cond_wait(L, NULL, (uint64_t)at, 0, slept);
 }
 
+/* owner() -> for whom this task works (lua/task.h); nil = nobody in particular */
+static int owner(lua_State *L)
+{
+	if (!hv_task_push_owner(L))
+		lua_pushnil(L);
+	return 1;
+}
+
+/* own(owner): this task works for who owner() has returned elsewhere */
+static int own(lua_State *L)
+{
+	lua_settop(L, 1);
+	hv_task_own(L, 1);
+	return 0;
+}
+
 /* tasks_alive() -> how many but the caller's and the foreground */
 static int tasks_alive(lua_State *L)
 {
@@ -232,6 +248,8 @@ void hv_bind_task(lua_State *L)
 		{ "duration_text", duration_text },
 		{ "sleep_until", sleep_until },
 		{ "tasks_alive", tasks_alive },
+		{ "owner", owner },
+		{ "own", own },
 		{ NULL, NULL },
 	};
 

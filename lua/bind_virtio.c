@@ -40,7 +40,7 @@ static void push_stats(lua_State *L, const struct hv_vdev_stats *s)
 {
 	int last = 0;
 
-	lua_createtable(L, 0, 10);
+	lua_createtable(L, 0, 12);
 	hv_bind_field_int(L, "requests", (lua_Integer)count(&s->requests));
 	hv_bind_field_int(L, "read_bytes", (lua_Integer)count(&s->read_bytes));
 	hv_bind_field_int(L, "write_bytes", (lua_Integer)count(&s->write_bytes));
@@ -50,6 +50,7 @@ static void push_stats(lua_State *L, const struct hv_vdev_stats *s)
 	hv_bind_field_int(L, "interrupts", (lua_Integer)count(&s->interrupts));
 	hv_bind_field_int(L, "suppressed", (lua_Integer)count(&s->suppressed));
 	hv_bind_field_int(L, "wakeups", (lua_Integer)count(&s->wakeups));
+	hv_bind_field_int(L, "latency_ns", (lua_Integer)count(&s->latency_ns));
 	for (int i = 0; i < HV_LATENCY_BUCKETS; i++)
 		if (count(&s->latency[i]))
 			last = i + 1;
@@ -61,15 +62,22 @@ static void push_stats(lua_State *L, const struct hv_vdev_stats *s)
 	lua_setfield(L, -2, "latency");
 }
 
-static const char *state_of(const struct hv_served *d)
+static const char *state_of(struct hv_served *d)
 {
+	uint32_t status;
+	bool attached;
+
 	if (atomic_load(&d->dev.broken))
 		return "broken";
 	if (atomic_load(&d->dev.paused))
 		return "paused";
-	if (!d->dev.bus)
+	pthread_mutex_lock(&d->dev.lock);
+	attached = d->dev.bus != NULL;
+	status = d->dev.status;
+	pthread_mutex_unlock(&d->dev.lock);
+	if (!attached)
 		return "waiting";
-	return d->dev.status & 4 ? "running" : d->dev.status ? "starting" : "idle";
+	return status & 4 ? "running" : status ? "starting" : "idle";
 }
 
 static void push_blk(lua_State *L, struct hv_vdev *dev)
@@ -130,9 +138,60 @@ static void push_console(lua_State *L, struct hv_vdev *dev)
 	lua_setfield(L, -2, "ports");
 }
 
+/* Whole where it is: 500, and 0.1 for one in ten seconds. */
+static void push_rate(lua_State *L, const char *key, const struct hv_limit_rate *rate)
+{
+	lua_Number n;
+
+	if (!rate->tokens)
+		return;
+	n = (lua_Number)rate->tokens * 1e9 / (lua_Number)rate->period_ns;
+	if (n == floor(n))
+		lua_pushinteger(L, (lua_Integer)n);
+	else
+		lua_pushnumber(L, n);
+	lua_setfield(L, -2, key);
+}
+
+/* {iops=, bps=}: those that are set. */
+static void push_limits(lua_State *L, struct hv_limit *limit)
+{
+	struct hv_limit_rate ops, bytes;
+
+	pthread_mutex_lock(&limit->lock);
+	ops = limit->ops.rate;
+	bytes = limit->bytes.rate;
+	pthread_mutex_unlock(&limit->lock);
+	lua_createtable(L, 0, 2);
+	push_rate(L, "iops", &ops);
+	push_rate(L, "bps", &bytes);
+}
+
+/* {{size=, ready=}…}: size 0 before the driver has said. */
+static void push_queues(lua_State *L, struct hv_vdev *dev)
+{
+	uint16_t size[HV_VDEV_QUEUES];
+	bool ready[HV_VDEV_QUEUES];
+
+	pthread_mutex_lock(&dev->lock);
+	for (unsigned int i = 0; i < dev->n_queues; i++) {
+		size[i] = dev->queues[i].num;
+		ready[i] = dev->queues[i].ready;
+	}
+	pthread_mutex_unlock(&dev->lock);
+	lua_createtable(L, (int)dev->n_queues, 0);
+	for (unsigned int i = 0; i < dev->n_queues; i++) {
+		lua_createtable(L, 0, 2);
+		hv_bind_field_int(L, "size", size[i]);
+		lua_pushboolean(L, ready[i]);
+		lua_setfield(L, -2, "ready");
+		lua_rawseti(L, -2, (lua_Integer)i + 1);
+	}
+}
+
 static void push_device(lua_State *L, struct hv_served *d)
 {
-	lua_createtable(L, 0, 20);
+	lua_createtable(L, 0, 22);
 	hv_bind_field_int(L, "handle", (lua_Integer)d->serial);
 	hv_bind_field_int(L, "zone_id", d->zone);
 	hv_bind_field(L, "zone", d->zone_name);
@@ -144,12 +203,22 @@ static void push_device(lua_State *L, struct hv_served *d)
 	hv_bind_field(L, "state", state_of(d));
 	push_stats(L, &d->dev.stats);
 	lua_setfield(L, -2, "stats");
+	push_limits(L, &d->dev.limit);
+	lua_setfield(L, -2, "limits");
+	push_queues(L, &d->dev);
+	lua_setfield(L, -2, "queues");
 	if (!strcmp(d->type, "blk"))
 		push_blk(L, &d->dev);
 	else if (!strcmp(d->type, "net"))
 		push_net(L, &d->dev);
 	else if (!strcmp(d->type, "console"))
 		push_console(L, &d->dev);
+	else if (!strcmp(d->type, "input"))
+		hv_bind_push_input(L, &d->dev);
+	else if (!strcmp(d->type, "gpu"))
+		hv_bind_push_gpu(L, &d->dev);
+	else if (!strcmp(d->type, "custom"))
+		hv_bind_push_custom(L, &d->dev);
 }
 
 /* devices() -> all that are served here, in the order they were made */

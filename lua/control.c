@@ -14,6 +14,9 @@
 #include "control/server.h"
 #include "lua/attach.h"
 #include "lua/bind.h"
+#include "lua/interrupt.h"
+#include "lua/shell_channel.h"
+#include "lua/shell_client.h"
 #include "lua/task.h"
 #include "virtio/dev/console.h"
 #include "zone/serve.h"
@@ -185,26 +188,103 @@ static int control_console(lua_State *L)
 	return 1;
 }
 
+/* control_event(connection, text) -> true; false: the client is gone. One that does not read is
+ * told later how many it has missed. */
+static int control_event(lua_State *L)
+{
+	struct hv_control_conn *conn = find_conn(hv_session_of(L), luaL_checkinteger(L, 1));
+	size_t len;
+	const char *text = luaL_checklstring(L, 2, &len);
+	struct hv_err err;
+
+	if (conn)
+		(void)hv_control_event(conn, text, len, &err);
+	lua_pushboolean(L, conn != NULL);
+	return 1;
+}
+
+/* shell_open(connection) -> the channel of a prompt */
+static int shell_open(lua_State *L)
+{
+	struct hv_control_conn *conn = find_conn(hv_session_of(L), luaL_checkinteger(L, 1));
+	struct hv_err err;
+
+	if (!conn) {
+		hv_err_set(&err, EPIPE, "the client has gone");
+		return hv_bind_fail(L, &err);
+	}
+	return hv_shell_channel_open(L, conn, &err) < 0 ? hv_bind_fail(L, &err) : 1;
+}
+
 /* ---- the commands' end */
 
 #define REMOTE "hvsh.remote"
 
+struct remote {
+	struct hv_control_client *client; /* NULL = closed */
+	struct hv_buf events; /* that have come and were not asked for yet, each with a NUL */
+	size_t taken;
+};
+
 static int remote_gc(lua_State *L)
 {
-	struct hv_control_client **client = luaL_checkudata(L, 1, REMOTE);
+	struct remote *remote = luaL_checkudata(L, 1, REMOTE);
 
-	hv_control_disconnect(*client);
-	*client = NULL;
+	hv_control_disconnect(remote->client);
+	remote->client = NULL;
+	hv_buf_free(&remote->events);
+	remote->events = (struct hv_buf){ 0 };
 	return 0;
 }
 
 static struct hv_control_client *check_remote(lua_State *L)
 {
-	struct hv_control_client **client = luaL_checkudata(L, 1, REMOTE);
+	struct remote *remote = luaL_checkudata(L, 1, REMOTE);
 
-	if (!*client)
+	if (!remote->client)
 		luaL_error(L, "the connection is closed");
-	return *client;
+	return remote->client;
+}
+
+static void on_remote_event(uint16_t channel, const char *json, size_t len, void *arg)
+{
+	struct remote *remote = arg;
+
+	/* JSON has no NUL. */
+	if (channel || memchr(json, 0, len))
+		return;
+	hv_buf_add(&remote->events, json, len);
+	hv_buf_add(&remote->events, "", 1);
+}
+
+/*
+ * remote:event() -> the text of the next one | nil, message, code[, signal]. Waits for it. EINTR:
+ * the signal is how one ends this, and is dealt with.
+ */
+static int remote_event(lua_State *L)
+{
+	struct hv_control_client *client = check_remote(L);
+	struct remote *remote = lua_touserdata(L, 1);
+	struct hv_err err;
+
+	while (remote->taken == remote->events.len) {
+		if (remote->events.failed) {
+			hv_err_nomem(&err);
+			return hv_bind_fail(L, &err);
+		}
+		remote->taken = remote->events.len = 0;
+		if (hv_control_wait(client, -1, &err) >= 0)
+			continue;
+		hv_bind_fail(L, &err);
+		if (!hv_interrupted())
+			return 3;
+		lua_pushinteger(L, hv_interrupt_signal());
+		hv_interrupt_clear();
+		return 4;
+	}
+	lua_pushstring(L, remote->events.data + remote->taken);
+	remote->taken += strlen(remote->events.data + remote->taken) + 1;
+	return 1;
 }
 
 /* remote:call(text) -> reply | nil, message, code */
@@ -226,6 +306,19 @@ static int remote_call(lua_State *L)
 static int remote_pid(lua_State *L)
 {
 	lua_pushinteger(L, hv_control_client_pid(check_remote(L)));
+	return 1;
+}
+
+/* remote:shell(number) -> our end of the prompt on that channel */
+static int remote_shell(lua_State *L)
+{
+	struct hv_control_client *client = check_remote(L);
+	lua_Integer number = luaL_checkinteger(L, 2);
+	struct hv_err err;
+
+	luaL_argcheck(L, number > 0 && number <= UINT16_MAX, 2, "no channel");
+	if (hv_shell_client_open(L, 1, client, (uint16_t)number, &err) < 0)
+		return hv_bind_fail(L, &err);
 	return 1;
 }
 
@@ -266,6 +359,12 @@ static int console_attach(lua_State *L)
 	struct hv_err err;
 
 	read_attach_opts(L, 3, &opts);
+	if (hv_task_owned(L)) {
+		hv_err_set(&err, ENOTTY,
+			   "this terminal belongs to another process: type .console %s",
+			   d ? d->dev.name : "NAME");
+		return hv_bind_fail(L, &err);
+	}
 	if (!d || strcmp(d->type, "console") != 0) {
 		hv_err_set(&err, ENODEV, "the console is gone");
 		return hv_bind_fail(L, &err);
@@ -296,10 +395,16 @@ static int remote_attach(lua_State *L)
 static int control_connect(lua_State *L)
 {
 	static const luaL_Reg methods[] = {
-		{ "call", remote_call }, { "pid", remote_pid }, { "attach", remote_attach },
-		{ "close", remote_gc },	 { NULL, NULL },
+		{ "call", remote_call },
+		{ "pid", remote_pid },
+		{ "attach", remote_attach },
+		{ "event", remote_event },
+		{ "shell", remote_shell },
+		{ "close", remote_gc },
+		{ NULL, NULL },
 	};
-	struct hv_control_client **client;
+	static const struct hv_control_handlers handlers = { .event = on_remote_event };
+	struct remote *remote;
 	char path[4096];
 	const char *at = socket_path(hv_session_of(L), path);
 	struct hv_err err;
@@ -311,11 +416,12 @@ static int control_connect(lua_State *L)
 		return hv_bind_fail(L, &err);
 	}
 	hv_bind_type(L, REMOTE, methods, remote_gc);
-	client = lua_newuserdatauv(L, sizeof(*client), 0);
-	*client = NULL;
+	remote = lua_newuserdatauv(L, sizeof(*remote), 0);
+	*remote = (struct remote){ 0 };
 	luaL_setmetatable(L, REMOTE);
-	if (hv_control_connect(at, client, &err) < 0)
+	if (hv_control_connect(at, &remote->client, &err) < 0)
 		return hv_bind_fail(L, &err);
+	hv_control_set_handlers(remote->client, &handlers, remote);
 	return 1;
 }
 
@@ -339,7 +445,8 @@ void hv_bind_control(lua_State *L)
 	static const luaL_Reg functions[] = {
 		{ "control_reply", control_reply },   { "control_console", control_console },
 		{ "console_attach", console_attach }, { "control_connect", control_connect },
-		{ "working_folder", working_folder }, { NULL, NULL },
+		{ "working_folder", working_folder }, { "control_event", control_event },
+		{ "shell_open", shell_open },	      { NULL, NULL },
 	};
 
 	luaL_setfuncs(L, functions, 0);

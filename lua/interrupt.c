@@ -12,20 +12,31 @@
 /* The first errors leave this many instructions to __close handlers; after them none. */
 #define GRACE 20000
 #define GRACE_ERRORS 3
+/* The last of so many ends the process. */
+#define PRESSES 3
 /* What runs in the background is not meant, unless it keeps all others waiting: ns, and after how
  * many instructions the clock is asked. */
 #define PATIENCE UINT64_C(200000000)
 #define PATIENCE_STEP 10000
+/* Work that is watched: ns between two looks, and after how many instructions the clock is asked. */
+#define LOOK UINT64_C(20000000)
+#define LOOK_STEP 10000
 
 static pthread_t owner;
 static lua_State *volatile running;
 static struct hv_loop *volatile woken;
 static volatile sig_atomic_t pending; /* the signal */
+static volatile sig_atomic_t presses;
 static volatile sig_atomic_t raised;
 static volatile sig_atomic_t background;
 static volatile uint64_t since; /* cpu_time of the signal */
 
+static struct hv_interrupt_watching watching;
+
 static void stop(lua_State *L, lua_Debug *ar);
+static void glance(lua_State *L, lua_Debug *ar);
+
+#define EVERYTHING (LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT)
 
 /* Of the owner. On a busy machine the clock on the wall says little about a task. */
 static uint64_t cpu_time(void)
@@ -49,7 +60,17 @@ static void arm(lua_State *L)
 	else if (is_spared())
 		lua_sethook(L, stop, LUA_MASKCOUNT, PATIENCE_STEP);
 	else
-		lua_sethook(L, stop, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
+		lua_sethook(L, stop, EVERYTHING, 1);
+}
+
+static void arm_glance(lua_State *L)
+{
+	if (watching.level == HV_INTERRUPT_NOT)
+		lua_sethook(L, glance, LUA_MASKCOUNT, LOOK_STEP);
+	else if (watching.level == HV_INTERRUPT_ONCE && watching.raised < GRACE_ERRORS)
+		lua_sethook(L, glance, LUA_MASKCOUNT, GRACE);
+	else
+		lua_sethook(L, glance, EVERYTHING, 1);
 }
 
 static void stop(lua_State *L, lua_Debug *ar)
@@ -69,12 +90,17 @@ static void on_signal(int sig)
 
 	if (!pthread_equal(pthread_self(), owner)) {
 		pthread_kill(owner, sig);
-	} else if (pending) {
+	} else if (pending && ++presses >= PRESSES) {
 		signal(sig, SIG_DFL);
 		raise(sig);
+	} else if (pending) {
+		raised = GRACE_ERRORS;
+		if (running)
+			arm(running);
 	} else {
 		since = cpu_time();
 		pending = sig;
+		presses = 1;
 		if (running)
 			arm(running);
 		if (woken)
@@ -119,13 +145,54 @@ void hv_interrupt_raised(lua_State *L)
 	arm(L);
 }
 
-int hv_interrupt_raise(lua_State *L)
+static int raise_error(lua_State *L)
 {
-	hv_interrupt_raised(L);
 	hv_run_where(L);
 	lua_pushliteral(L, "interrupted");
 	lua_concat(L, 2);
 	return lua_error(L);
+}
+
+int hv_interrupt_raise(lua_State *L)
+{
+	hv_interrupt_raised(L);
+	return raise_error(L);
+}
+
+static void glance(lua_State *L, lua_Debug *ar)
+{
+	uint64_t now;
+
+	(void)ar;
+	if (!watching.by) {
+		lua_sethook(L, NULL, 0, 0);
+		return;
+	}
+	now = hv_now();
+	if (now >= watching.next) {
+		watching.next = now + LOOK;
+		watching.level = watching.by->look(watching.by, now - watching.since);
+	}
+	if (watching.level == HV_INTERRUPT_NOT)
+		return;
+	if (watching.raised < GRACE_ERRORS)
+		watching.raised++;
+	arm_glance(L);
+	raise_error(L);
+}
+
+struct hv_interrupt_watching hv_interrupt_watch(struct hv_interrupt_watch *by)
+{
+	struct hv_interrupt_watching before = watching;
+	uint64_t now = by ? hv_now() : 0;
+
+	watching = (struct hv_interrupt_watching){ .by = by, .since = now, .next = now + LOOK };
+	return before;
+}
+
+void hv_interrupt_unwatch(const struct hv_interrupt_watching *before)
+{
+	watching = *before;
 }
 
 bool hv_interrupt_background(bool now)
@@ -148,6 +215,20 @@ void hv_interrupt_clear(void)
 	lua_sethook(running, NULL, 0, 0);
 }
 
+void hv_interrupt_settled(void)
+{
+	if (pending == SIGINT && !background) {
+		hv_interrupt_clear();
+	} else if (watching.by && !pending) {
+		watching.by->settled(watching.by);
+		watching.since = hv_now();
+		watching.level = HV_INTERRUPT_NOT;
+		watching.raised = 0;
+		if (running)
+			arm_glance(running);
+	}
+}
+
 /* Arming again would begin its grace anew, which a loop over short coroutines would never use up.
  */
 static void arm_once(lua_State *L)
@@ -163,6 +244,8 @@ lua_State *hv_interrupt_enter(lua_State *co)
 	running = co;
 	if (pending)
 		arm_once(co);
+	else if (watching.by && lua_gethook(co) != glance)
+		arm_glance(co);
 	return before;
 }
 

@@ -94,6 +94,24 @@ static int set_no_serve(const char *value, struct hv_err *err)
 	return 0;
 }
 
+static int set_no_sandbox(const char *value, struct hv_err *err)
+{
+	(void)value;
+	(void)err;
+	session.no_sandbox = true;
+	return 0;
+}
+
+static int set_allow(const char *value, struct hv_err *err)
+{
+	if (session.n_allowed == HV_SESSION_ALLOWED)
+		return hv_err_set(err, EINVAL, "more than %d times --allow", HV_SESSION_ALLOWED);
+	if (access(value, F_OK) < 0)
+		return hv_err_sys(err, errno, "--allow: %s", value);
+	session.allowed[session.n_allowed++] = value;
+	return 0;
+}
+
 static int set_log(const char *value, struct hv_err *err)
 {
 	int level = hv_log_level_parse(value);
@@ -133,6 +151,8 @@ static const struct option {
 	{ "--arch", VALUE_NEEDED, false, set_arch },
 	{ "--board", VALUE_NEEDED, false, set_board },
 	{ "--no-serve", VALUE_NONE, false, set_no_serve },
+	{ "--no-sandbox", VALUE_NONE, false, set_no_sandbox },
+	{ "--allow", VALUE_NEEDED, false, set_allow },
 	{ "--json", VALUE_NONE, true, set_json },
 	{ "--log", VALUE_NEEDED, false, set_log },
 	{ "--color", VALUE_NEEDED, false, set_color },
@@ -331,6 +351,21 @@ static int run_script(lua_State *L, const struct command_line *cl)
 	return run_chunk(L, status, n);
 }
 
+/* A command may go on as a prompt: its result is the evaluator, whose close() gives the exit code. */
+static int run_prompt(lua_State *L)
+{
+	int n, code;
+
+	lua_pushvalue(L, -1);
+	hv_repl_with(L);
+	lua_getfield(L, -1, "close");
+	lua_insert(L, -2);
+	code = hv_run(L, 1, &n);
+	if (code == HV_EXIT_OK && n > 0)
+		code = (int)lua_tointeger(L, -n);
+	return code;
+}
+
 /* Calls a function of hvsh.commands with argv as a list; its result is the exit code. */
 static int run_command(lua_State *L, const char *function, int argc, char *const *argv)
 {
@@ -347,6 +382,8 @@ static int run_command(lua_State *L, const char *function, int argc, char *const
 		lua_rawseti(L, -2, i + 1);
 	}
 	code = hv_run(L, 1, &n);
+	if (code == HV_EXIT_OK && n == 1 && lua_istable(L, -1))
+		return run_prompt(L);
 	if (code == HV_EXIT_OK && n > 0)
 		code = (int)lua_tointeger(L, -n);
 	return code;

@@ -1,269 +1,71 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lua/repl.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <lauxlib.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <readline/history.h>
-#include <readline/readline.h>
-
+#include "lua/history.h"
 #include "lua/interrupt.h"
+#include "lua/line.h"
 #include "lua/run.h"
 #include "lua/session.h"
 #include "lua/task.h"
 
-#define HISTORY_LINES 1000
+struct repl {
+	lua_State *L;
+	int object; /* index of the evaluator */
+	int text;   /* index of the lines of a statement that is not whole */
+	int prompt; /* index of the prompt */
+};
 
-/* ---- history */
-
-/*
- * Whoever can write to the folder must not make root read or write another file through it:
- * a plain file of ours, with one name, or none at all. -1 when it is not to be had.
- */
-static int open_history(int flags)
+/* Calls a method with the nargs values on top, which are popped. As hv_run. */
+static int call(const struct repl *r, const char *method, int nargs, int *n)
 {
-	const char *home = getenv("HOME");
-	char path[4096];
-	struct stat st;
-	int fd;
+	lua_State *L = r->L;
 
-	if (!home || *home != '/' ||
-	    (size_t)snprintf(path, sizeof(path), "%s/.hvsh_history", home) >= sizeof(path))
-		return -1;
-	fd = open(path, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return -1;
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid() ||
-	    st.st_nlink != 1 || ((st.st_mode & 077) && fchmod(fd, 0600) < 0)) {
-		close(fd);
-		return -1;
-	}
-	return fd;
+	lua_pushvalue(L, r->object);
+	lua_insert(L, -(nargs + 1));
+	lua_getfield(L, r->object, method);
+	lua_insert(L, -(nargs + 2));
+	return hv_run(L, nargs + 1, n);
 }
 
-static void load_history(void)
+/* The list on top of the stack. */
+static void take_words(lua_State *L, struct hv_line_words *out)
 {
-	int fd = open_history(O_RDONLY);
-	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
-	char *line = NULL;
-	size_t cap = 0, n = 0;
-	ssize_t len;
+	size_t n = lua_rawlen(L, -1);
 
-	using_history();
-	stifle_history(HISTORY_LINES);
-	if (!file) {
-		if (fd >= 0)
-			close(fd);
-		return;
-	}
-	for (; (len = getline(&line, &cap, file)) > 0; n++) {
-		if (line[len - 1] == '\n')
-			line[len - 1] = '\0';
-		add_history(line);
-	}
-	free(line);
-	fclose(file);
-	/* Every prompt appends; one of many cuts what has become long. */
-	if (n <= 4 * HISTORY_LINES)
-		return;
-	fd = open_history(O_WRONLY | O_TRUNC);
-	for (int i = 0; fd >= 0 && i < history_length; i++)
-		dprintf(fd, "%s\n", history_get(history_base + i)->line);
-	if (fd >= 0)
-		close(fd);
-}
-
-static void remember(const char *line)
-{
-	HIST_ENTRY *last = history_length ? history_get(history_base + history_length - 1) : NULL;
-	int fd;
-
-	if (!line[strspn(line, " \t")] || (last && !strcmp(last->line, line)))
-		return;
-	add_history(line);
-	fd = open_history(O_WRONLY | O_APPEND | O_CREAT);
-	if (fd < 0)
-		return;
-	dprintf(fd, "%s\n", line);
-	close(fd);
-}
-
-/* ---- lines */
-
-static char *got_line; /* freed by the next read: nothing is lost when Lua raises meanwhile */
-static enum { READING, GOT_LINE, GOT_EOF, GOT_INTERRUPT } reading;
-
-static void on_line(char *line)
-{
-	got_line = line;
-	reading = line ? GOT_LINE : GOT_EOF;
-	rl_callback_handler_remove();
-}
-
-static void on_stdin(struct hv_source *src, int fd, uint32_t events, void *arg)
-{
-	(void)src;
-	(void)fd;
-	(void)events;
-	(void)arg;
-	if (reading == READING)
-		rl_callback_read_char();
-}
-
-/* While nothing is typed, the loop goes round: tasks go on. */
-static void read_line(lua_State *L, const char *prompt)
-{
-	struct hv_loop *loop = hv_task_loop(L);
-	struct hv_source *src;
-	struct hv_err err;
-
-	free(got_line);
-	got_line = NULL;
-	if (hv_loop_add_fd(loop, STDIN_FILENO, EPOLLIN, on_stdin, NULL, &src, &err) < 0)
-		luaL_error(L, "%s", err.msg);
-	reading = READING;
-	rl_callback_handler_install(prompt, on_line);
-	while (reading == READING) {
-		int rc = hv_loop_run_once(loop, -1, &err);
-
-		if (hv_interrupted()) {
-			rl_callback_handler_remove();
-			reading = GOT_INTERRUPT;
-		} else if (rc < 0 && rc != -EINTR) {
-			rl_callback_handler_remove();
-			reading = GOT_EOF;
-		}
-	}
-	hv_source_remove(src);
-	if (reading != GOT_LINE) {
-		putchar('\n');
-		fflush(stdout);
-	}
-}
-
-/* ---- statements */
-
-/* Whether the error on top says that more lines may make it right. */
-static bool is_incomplete(lua_State *L, int status)
-{
-	size_t len;
-	const char *text = lua_tolstring(L, -1, &len);
-
-	return status == LUA_ERRSYNTAX && len >= 5 && !strcmp(text + len - 5, "<eof>");
-}
-
-/* "zones.start?": asks what that is. No Lua has a question mark after a name. */
-static bool is_question(const char *text)
-{
-	static const char blank[] = " \t";
-	static const char name[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:";
-
-	text += strspn(text, blank);
-	text += strspn(text, name);
-	text += strspn(text, blank);
-	return *text == '?' && !text[1 + strspn(text + 1, blank)];
-}
-
-/* Compiles the text at index idx, as an expression if it is one. Pushes the function or the error.
- */
-static int compile(lua_State *L, int idx)
-{
-	size_t len;
-	const char *text;
-	int status;
-
-	if (is_question(lua_tostring(L, idx))) {
-		text = lua_pushfstring(L, "require 'hvsh.help'.prompt '%s'", lua_tostring(L, idx));
-		status = luaL_loadbufferx(L, text, strlen(text), "=stdin", "t");
-		lua_remove(L, -2);
-		return status;
-	}
-	lua_pushliteral(L, "return ");
-	lua_pushvalue(L, idx);
-	lua_concat(L, 2);
-	text = lua_tolstring(L, -1, &len);
-	status = luaL_loadbufferx(L, text, len, "=stdin", "t");
-	lua_remove(L, -2);
-	if (status == LUA_OK)
-		return status;
-	lua_pop(L, 1);
-	text = lua_tolstring(L, idx, &len);
-	return luaL_loadbufferx(L, text, len, "=stdin", "t");
-}
-
-/*
- * Pushes the function of one statement, of as many lines as it has, and returns true; false
- * without pushing when there is none to run: reading says whether that was the end.
- */
-static bool read_statement(lua_State *L, const char *prompt)
-{
-	char more[32];
-	int text = lua_gettop(L) + 1;
-	int status;
-
-	snprintf(more, sizeof(more), "%*s ", (int)strlen(prompt) - 1, ">>");
-	lua_pushliteral(L, "");
-	for (;;) {
-		read_line(L, lua_rawlen(L, text) ? more : prompt);
-		if (reading != GOT_LINE)
-			break;
-		remember(got_line);
-		if (lua_rawlen(L, text)) {
-			lua_pushfstring(L, "%s\n%s", lua_tostring(L, text), got_line);
-			lua_replace(L, text);
-		} else {
-			lua_pushstring(L, got_line);
-			lua_replace(L, text);
-		}
-		status = compile(L, text);
-		if (status == LUA_OK) {
-			lua_remove(L, text);
-			return true;
-		}
-		if (!is_incomplete(L, status)) {
-			hv_run_report(L);
-			break;
+	out->words = n ? calloc(n, sizeof(*out->words)) : NULL;
+	for (size_t i = 1; out->words && i <= n; i++) {
+		if (lua_rawgeti(L, -1, (lua_Integer)i) == LUA_TSTRING) {
+			out->words[out->n] = strdup(lua_tostring(L, -1));
+			out->n += out->words[out->n] != NULL;
 		}
 		lua_pop(L, 1);
 	}
-	/* Half a statement and the end of file: the next read says end again. */
-	if (reading == GOT_EOF && lua_rawlen(L, text))
-		reading = GOT_INTERRUPT;
-	lua_settop(L, text - 1);
-	return false;
 }
 
-/* Prints its arguments, as hvsh.print words them. */
-static int show(lua_State *L)
+static void complete(void *arg, const char *line, size_t cursor, struct hv_line_words *out)
 {
-	const struct hv_session *session = hv_session_of(L);
-	int n = lua_gettop(L);
+	const struct repl *r = arg;
+	lua_State *L = r->L;
+	int top = lua_gettop(L), n;
 
-	lua_getglobal(L, "require");
-	lua_pushliteral(L, "hvsh.print");
-	lua_call(L, 1, 1);
-	lua_getfield(L, -1, "value");
-	for (int i = 1; i <= n; i++) {
-		lua_pushvalue(L, -1);
-		lua_pushvalue(L, i);
-		lua_createtable(L, 0, 2);
-		lua_pushinteger(L, hv_session_columns(STDOUT_FILENO));
-		lua_setfield(L, -2, "width");
-		lua_pushboolean(L, hv_session_color(session, STDOUT_FILENO));
-		lua_setfield(L, -2, "color");
-		lua_call(L, 2, 1);
-		puts(luaL_tolstring(L, -1, NULL));
-		lua_pop(L, 2);
+	luaL_checkstack(L, 8, "completion");
+	lua_pushvalue(L, r->text);
+	lua_pushstring(L, line);
+	lua_pushinteger(L, (lua_Integer)cursor);
+	if (call(r, "complete", 3, &n) == HV_EXIT_OK && n >= 2 && lua_isinteger(L, top + 1) &&
+	    lua_tointeger(L, top + 1) > 0 && lua_istable(L, top + 2)) {
+		lua_settop(L, top + 2);
+		out->from = (size_t)lua_tointeger(L, top + 1) - 1;
+		take_words(L, out);
 	}
-	return 0;
+	lua_settop(L, top);
 }
 
 /* Ctrl-C leads back to the prompt; what else ends the process ends it here, too. */
@@ -272,36 +74,112 @@ static bool told_to_leave(void)
 	return hv_interrupted() && hv_interrupt_signal() != SIGINT;
 }
 
+/* Puts the prompt of the next line at r->prompt. */
+static const char *make_prompt(const struct repl *r)
+{
+	lua_State *L = r->L;
+	const char *prompt;
+
+	lua_getfield(L, r->object, "prompt");
+	prompt = luaL_optstring(L, -1, "hvsh> ");
+	if (lua_rawlen(L, r->text)) {
+		char more[64];
+
+		snprintf(more, sizeof(more), "%*s ", (int)strlen(prompt) - 1, ">>");
+		lua_pushstring(L, more);
+		lua_remove(L, -2);
+	}
+	lua_replace(L, r->prompt);
+	return lua_tostring(L, r->prompt);
+}
+
+/* What is typed so far is to be run; whether that was told to leave. */
+static bool run_text(const struct repl *r)
+{
+	lua_State *L = r->L;
+	bool more = false, quit = false;
+	int n;
+
+	lua_pushvalue(L, r->text);
+	if (call(r, "run", 1, &n) == HV_EXIT_OK) {
+		const char *state = n > 0 ? lua_tostring(L, -n) : NULL;
+
+		more = state && !strcmp(state, "more");
+		quit = state && !strcmp(state, "quit");
+		lua_pop(L, n);
+	}
+	if (!more) {
+		lua_pushliteral(L, "");
+		lua_replace(L, r->text);
+	}
+	return quit;
+}
+
+/* One line; whether the prompt goes on. */
+static bool step(const struct repl *r)
+{
+	lua_State *L = r->L;
+	const char *line;
+	struct hv_err err;
+	bool half = lua_rawlen(L, r->text) > 0;
+	int end = hv_line_read(make_prompt(r), &line, &err);
+
+	if (end < 0) {
+		fprintf(stderr, "hvsh: the terminal cannot be read: %s\n", err.msg);
+		return false;
+	}
+	if (end != HV_LINE_TYPED) {
+		lua_pushliteral(L, "");
+		lua_replace(L, r->text);
+		/* The end of input ends half a statement first. */
+		return end == HV_LINE_INTERRUPTED || half;
+	}
+	hv_history_add(line);
+	if (half)
+		lua_pushfstring(L, "%s\n%s", lua_tostring(L, r->text), line);
+	else
+		lua_pushstring(L, line);
+	lua_replace(L, r->text);
+	return !run_text(r);
+}
+
+void hv_repl_with(lua_State *L)
+{
+	struct repl r = { .L = L, .object = lua_gettop(L) };
+	bool more = true;
+
+	lua_pushliteral(L, "");
+	lua_pushliteral(L, "");
+	r.text = r.object + 1;
+	r.prompt = r.object + 2;
+	hv_history_load();
+	hv_line_open(hv_task_loop(L), complete, &r);
+	while (more && !told_to_leave()) {
+		more = step(&r);
+		if (!told_to_leave())
+			hv_interrupt_clear();
+	}
+	hv_line_close();
+	lua_settop(L, r.object - 1);
+}
+
 void hv_repl(lua_State *L)
 {
-	struct hv_session *session = hv_session_of(L);
-	const char *prompt = session->sim ? "hvsh(sim)> " : "hvsh> ";
-
-	session->mode = HV_MODE_REPL;
-	rl_readline_name = "hvsh";
-	rl_bind_key('\t', rl_insert);
-	load_history();
-	printf("hvsh %s (%s). help() explains, Ctrl-D leaves.\n", HVSH_VERSION, LUA_VERSION);
-	do {
-		int n;
-
-		lua_settop(L, 0);
-		if (!read_statement(L, prompt)) {
-			if (told_to_leave())
-				break;
-			hv_interrupt_clear();
-			continue;
-		}
-		if (hv_run(L, 0, &n) == HV_EXIT_OK && n > 0) {
-			lua_pushcfunction(L, show);
-			lua_insert(L, 1);
-			hv_run(L, n, NULL);
-		}
-		if (told_to_leave())
-			break;
-		hv_interrupt_clear();
-	} while (reading != GOT_EOF);
-	lua_settop(L, 0);
-	free(got_line);
-	got_line = NULL;
+	hv_session_of(L)->mode = HV_MODE_REPL;
+	printf("hvsh %s (%s). help() explains, .help has commands, Ctrl-D leaves.\n", HVSH_VERSION,
+	       LUA_VERSION);
+	fflush(stdout);
+	lua_getglobal(L, "require");
+	lua_pushliteral(L, "hvsh.shell");
+	lua_call(L, 1, 1);
+	lua_getfield(L, -1, "of_terminal");
+	lua_call(L, 0, 1);
+	lua_replace(L, -2);
+	lua_pushvalue(L, -1);
+	hv_repl_with(L);
+	if (hv_interrupted())
+		return;
+	lua_getfield(L, -1, "close");
+	lua_insert(L, -2);
+	hv_run(L, 1, NULL);
 }

@@ -9,125 +9,34 @@
 #include "lua/coroutine.h"
 #include "lua/interrupt.h"
 #include "lua/task.h"
+#include "lua/traceback.h"
 
-#define TRACE_LINES 12
-
-/* (error object) -> text, whether it is printed as it is. Runs protected: a __tostring may raise.
- */
-static int describe(lua_State *L)
+/* The error object is on top of L, and popped. */
+static bool add_text(lua_State *L, lua_State *co, bool with_line, struct hv_buf *out)
 {
-	if (lua_type(L, 1) == LUA_TTABLE) {
-		lua_pushliteral(L, "hvsh_report");
-		if (lua_rawget(L, 1) == LUA_TSTRING) {
-			lua_pushboolean(L, 1);
-			return 2;
-		}
-	}
-	if (lua_type(L, 1) == LUA_TSTRING || luaL_getmetafield(L, 1, "__tostring") != LUA_TNIL)
-		luaL_tolstring(L, 1, NULL);
-	else
-		lua_pushfstring(L, "(an error that is a %s value)", luaL_typename(L, 1));
-	lua_pushboolean(L, 0);
-	return 2;
-}
+	bool as_it_is = hv_traceback_message(L);
+	size_t len;
+	const char *text = lua_tolstring(L, -1, &len);
 
-static bool is_hidden(const lua_Debug *ar)
-{
-	return *ar->what == 'C' || !strncmp(ar->source, "=hvsh.", 6);
-}
-
-static void add_frame(struct hv_buf *out, const lua_Debug *ar)
-{
-	hv_buf_printf(out, "\n    at %s", ar->short_src);
-	if (ar->currentline > 0)
-		hv_buf_printf(out, ":%d", ar->currentline);
-	if (*ar->what == 'm')
-		hv_buf_puts(out, ", main chunk");
-	else if (ar->name)
-		hv_buf_printf(out, ", in %s %s", *ar->namewhat ? ar->namewhat : "function",
-			      ar->name);
-	else
-		hv_buf_printf(out, ", in the function of line %d", ar->linedefined);
-}
-
-/* Does the message begin with the place of this frame? */
-static bool is_named(const char *text, const lua_Debug *ar)
-{
-	char place[LUA_IDSIZE + 16];
-	int len = snprintf(place, sizeof(place), "%s:%d:", ar->short_src, ar->currentline);
-
-	return !strncmp(text, place, (size_t)len);
-}
-
-/* How many levels there are. Reaching level n takes n steps, so they are not counted one by one. */
-static int count_levels(lua_State *co)
-{
-	lua_Debug ar;
-	int low = 0, high = 1;
-
-	while (lua_getstack(co, high, &ar)) {
-		low = high;
-		high *= 2;
-	}
-	while (low < high) {
-		int middle = low + (high - low) / 2;
-
-		if (lua_getstack(co, middle, &ar))
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-static void trace(lua_State *co, const char *text, struct hv_buf *out)
-{
-	lua_Debug ar, first;
-	int shown = 0, level;
-
-	for (level = 0; shown < TRACE_LINES && lua_getstack(co, level, &ar); level++) {
-		lua_getinfo(co, "Sln", &ar);
-		if (is_hidden(&ar))
-			continue;
-		shown++;
-		if (shown == 1)
-			first = ar;
-		else if (shown == 2)
-			add_frame(out, &first);
-		if (shown > 1)
-			add_frame(out, &ar);
-	}
-	if (shown == 1 && !is_named(text, &first))
-		add_frame(out, &first);
-	if (shown == TRACE_LINES && lua_getstack(co, level, &ar))
-		hv_buf_printf(out, "\n    and %d more", count_levels(co) - level);
+	hv_buf_add(out, text, len);
+	if (with_line && !as_it_is)
+		hv_traceback_line(L, co, text, out);
+	if (co && !as_it_is)
+		hv_traceback_places(co, text, out);
+	lua_pop(L, 1);
+	return as_it_is;
 }
 
 bool hv_run_text(lua_State *L, lua_State *co, struct hv_buf *out)
 {
-	const char *text = "(an error whose text cannot be had)";
-	bool as_it_is = false;
-	size_t len = strlen(text);
-
-	lua_pushcfunction(L, describe);
-	lua_insert(L, -2);
-	if (lua_pcall(L, 1, 2, 0) == LUA_OK) {
-		as_it_is = lua_toboolean(L, -1);
-		lua_pop(L, 1);
-		text = lua_tolstring(L, -1, &len);
-	}
-	hv_buf_add(out, text, len);
-	if (co && !as_it_is)
-		trace(co, text, out);
-	lua_pop(L, 1);
-	return as_it_is;
+	return add_text(L, co, false, out);
 }
 
 /* The error object is on top of L; co, where its frames still stand, may be NULL. */
 static void report(lua_State *L, lua_State *co)
 {
 	struct hv_buf out = { 0 };
-	bool as_it_is = hv_run_text(L, co, &out);
+	bool as_it_is = add_text(L, co, true, &out);
 
 	fflush(stdout);
 	if (!as_it_is)
@@ -147,7 +56,7 @@ void hv_run_where(lua_State *L)
 
 	for (int level = 0; lua_getstack(L, level, &ar); level++) {
 		lua_getinfo(L, "Sl", &ar);
-		if (is_hidden(&ar) || ar.currentline <= 0)
+		if (hv_traceback_is_hidden(&ar) || ar.currentline <= 0)
 			continue;
 		lua_pushfstring(L, "%s:%d: ", ar.short_src, ar.currentline);
 		return;

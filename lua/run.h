@@ -24,18 +24,18 @@ enum hv_exit {
 int hv_run(lua_State *L, int nargs, int *n);
 
 /*
- * Prints the error object on top of L, without traceback, and pops it. How errors are shown,
+ * Prints the error object on top of L, of what did not compile, and pops it. How errors are shown,
  * here and by hv_run:
  *   a table with a string field hvsh_report: that text alone, as it is; nothing when it is empty.
  *     For what is meant for the person: findings, usage, a refusal in many lines;
- *   anything else: "hvsh: " and the message (a __tostring is used), by hv_run followed by the
- *     places that led there, C functions and our own Lua ("=hvsh.*") left out, unless the message
- *     begins with the only one.
+ *   anything else: "hvsh: " and the message (a __tostring is used), the line that it names where a
+ *     file has it, and by hv_run the places that led there, C functions and our own Lua ("=hvsh.*")
+ *     left out, unless the message begins with the only one.
  */
 void hv_run_report(lua_State *L);
 
-/* The same text into out, without "hvsh: " and a newline at the end. co: whose frames are named,
- * NULL = none. Whether it is one that is printed as it is. */
+/* The same text into out, without "hvsh: ", the line, and a newline at the end. co: whose frames
+ * are named, NULL = none. Whether it is one that is printed as it is. */
 bool hv_run_text(lua_State *L, lua_State *co, struct hv_buf *out);
 
 /* Pushes "file:line: " of the place in a script that runs, or led to what runs; or "". */

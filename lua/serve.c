@@ -13,8 +13,10 @@
 #include "base/notify.h"
 #include "base/now.h"
 #include "lua/detach.h"
+#include "lua/event.h"
 #include "lua/interrupt.h"
 #include "lua/run.h"
+#include "lua/sandbox.h"
 #include "lua/task.h"
 
 /* hvisor tells nobody that a zone has ended; it is asked. */
@@ -36,12 +38,13 @@ static void on_watch(struct hv_source *src, uint64_t times, void *arg)
 	struct hv_zone_info list[HV_MAX_ZONES];
 	struct hv_err err;
 	uint32_t id, next;
-	bool failed;
+	bool failed, serves;
 	int n;
 
 	(void)src;
 	(void)times;
-	if (!s->serve || !hv_serve_next_zone(s->serve, 0, &id))
+	serves = s->serve && hv_serve_next_zone(s->serve, 0, &id);
+	if (!s->hyp || (!serves && !hv_events_heard(s)))
 		return;
 	n = hv_hyp_zone_list(s->hyp, list, HV_MAX_ZONES, &err);
 	if (n < 0) {
@@ -51,7 +54,8 @@ static void on_watch(struct hv_source *src, uint64_t times, void *arg)
 		return;
 	}
 	s->watch_failed = false;
-	for (bool more = true; more; id = next) {
+	hv_events_zones(s, s->L, list, n);
+	for (bool more = serves; more; id = next) {
 		more = hv_serve_next_zone(s->serve, id, &next);
 		if (runs(list, n, id, &failed))
 			continue;
@@ -87,7 +91,7 @@ bool hv_serve_alive(lua_State *L)
 {
 	const struct hv_session *s = hv_session_of(L);
 
-	return (s->serve && hv_serve_count(s->serve)) || hv_tasks_alive(L);
+	return (s->serve && hv_serve_count(s->serve)) || hv_tasks_alive(L) || hv_events_alive(s);
 }
 
 static void announce(const struct hv_session *s)
@@ -167,8 +171,8 @@ void hv_serve_farewell(const struct hv_session *s)
 
 	tell_starter("STOPPING=1");
 	if (n)
-		fprintf(stderr, "hvsh: closing %u device%s; their zones are not stopped\n", n,
-			n == 1 ? "" : "s");
+		fprintf(stderr, "hvsh: closing %u device%s; their zones are not stopped%s\n", n,
+			n == 1 ? "" : "s", s->sim ? "" : " and wait for the next service");
 }
 
 /* The process that goes on is not the one that was started when it went into the background. */
@@ -198,6 +202,7 @@ int hv_serve_run(lua_State *L, int code)
 		fprintf(stderr, "hvsh: %s\n", err.msg);
 		return HV_EXIT_FAILED;
 	}
+	hv_sandbox_enter(L);
 	hv_serve_ready();
 	while (hv_serve_alive(L) && !hv_interrupted()) {
 		rc = hv_loop_run_once(loop, -1, &err);
@@ -206,6 +211,7 @@ int hv_serve_run(lua_State *L, int code)
 			code = HV_EXIT_FAILED;
 			break;
 		}
+		hv_sandbox_enter(L);
 	}
 	hv_source_remove(feed);
 	if (!hv_interrupted()) {

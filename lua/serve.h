@@ -9,7 +9,8 @@
 
 /* What a process that serves zones does besides: it watches them, and goes on after its script. */
 
-/* Something is left that only this process can do: devices of zones, tasks, timers. */
+/* Something is left that only this process can do: devices of zones, tasks, timers, zones that a
+ * script waits for. */
 bool hv_serve_alive(lua_State *L);
 
 /*
@@ -27,7 +28,7 @@ void hv_serve_farewell(const struct hv_session *session);
 
 /*
  * From now on zones that end by themselves are noticed, and what was open for them is closed. While
- * at least one zone is served; called again it does nothing.
+ * at least one zone is served, or somebody listens; called again it does nothing.
  */
 int hv_serve_watch(struct hv_session *session, struct hv_err *err);
 void hv_serve_unwatch(struct hv_session *session);

@@ -10,13 +10,17 @@
 #include <unistd.h>
 
 #include "base/size.h"
+#include "lua/bind.h"
 #include "lua/task.h"
 #include "lua/control.h"
+#include "lua/event.h"
 #include "lua/interrupt.h"
+#include "lua/sandbox.h"
 #include "lua/serve.h"
 
 #define RECORDS_DIR "/run/hvsh/zones"
 #define BRIDGE_LOCK "/run/hvsh/bridge.lock"
+#define STATE_DIR "/run/hvsh/devices"
 
 /* Without a board nobody knows the machine: large enough for any script, and easy to state. */
 #define DEFAULT_CPUS 8
@@ -118,6 +122,7 @@ const char *hv_board_difference(const struct hv_board *a, const struct hv_board 
 static void close_hyp(struct hv_session *s)
 {
 	hv_serve_unwatch(s);
+	hv_events_forget(s);
 	hv_control_stop(s);
 	/* The guests first: as long as they run, their CPUs want answers. */
 	hv_guests_free(s->guests);
@@ -158,6 +163,8 @@ void hv_session_close(struct hv_session *s)
 	/* What runs in the loop goes first; a __close handler then finds the machine gone. */
 	s->closed = true;
 	close_hyp(s);
+	hv_events_free(s);
+	hv_sandbox_end();
 	hv_tasks_free(s->tasks);
 	s->tasks = NULL;
 	while (s->n_later_faults)
@@ -322,10 +329,12 @@ static void on_event(struct hv_served *dev, enum hv_vdev_event event, const char
 {
 	struct hv_session *s = arg;
 
-	(void)dev;
-	(void)message;
+	if (!s->closed && !strcmp(dev->type, "custom"))
+		hv_bind_custom_event(s->L, dev);
 	if (event == HV_EV_INPUT)
 		hv_cond_wake(&s->console_input);
+	else
+		hv_events_device(s, dev, event, message);
 }
 
 static int open_serve(struct hv_session *s, struct hv_err *err)
@@ -336,6 +345,8 @@ static int open_serve(struct hv_session *s, struct hv_err *err)
 		.event = on_event,
 		.event_arg = s,
 		.harmless = s->sim,
+		/* A simulated guest ends with its service. */
+		.state_dir = s->sim ? NULL : STATE_DIR,
 	};
 
 	return opts.loop ? hv_serve_new(s->hyp, &opts, &s->serve, err) : -err->code;
@@ -347,7 +358,10 @@ int hv_session_populate(struct hv_session *s, struct hv_err *err)
 
 	hv_interrupt_also_ends();
 	rc = hv_control_start(s, err);
-	return rc < 0 ? rc : hv_serve_watch(s, err);
+	if (rc < 0)
+		return rc;
+	hv_sandbox_prepare(s);
+	return hv_serve_watch(s, err);
 }
 
 int hv_session_run_guests(struct hv_session *s, struct hv_err *err)

@@ -15,6 +15,7 @@
 #include "zone/zone.h"
 
 #define HV_SESSION_FAULTS 16
+#define HV_SESSION_ALLOWED 16
 
 enum hv_color {
 	HV_COLOR_AUTO,
@@ -43,6 +44,9 @@ struct hv_session {
 	int arch;	   /* enum hv_arch, -1 = not said */
 	int layout;	   /* enum hv_layout, -1 = not said */
 	bool no_serve;	   /* somebody else serves the zones' virtio devices */
+	bool no_sandbox;
+	const char *allowed[HV_SESSION_ALLOWED]; /* folders the sandboxed service may write to */
+	unsigned int n_allowed;
 	bool json;
 	enum hv_color color;
 	enum hv_mode mode;
@@ -60,6 +64,7 @@ struct hv_session {
 	struct hv_guests *guests; /* what runs in the zones of a simulated machine */
 	struct hv_control *control;  /* the control socket, while zones are served */
 	struct hv_source *watch;  /* looks after zones that end by themselves */
+	struct hv_events *events; /* lua/event.c; NULL until somebody listens */
 	bool watch_failed;
 	bool closed;
 	struct hv_cond console_input; /* a console has output, or room for input */

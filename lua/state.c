@@ -13,6 +13,7 @@
 #include "lua/embed.h"
 #include "lua/json.h"
 #include "lua/run.h"
+#include "lua/sandbox.h"
 #include "lua/session.h"
 #include "lua/stdout.h"
 
@@ -68,6 +69,7 @@ static int loadfile_text(lua_State *L)
 
 int hv_state_load_file(lua_State *L, const char *path)
 {
+	hv_sandbox_script(path);
 	return luaL_loadfilex(L, path, "t");
 }
 

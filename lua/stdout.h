@@ -14,6 +14,9 @@ void hv_stdout_guard(void);
 /*
  * Puts a `print` into L that raises an error when it cannot write, and an io.write that ends the
  * script quietly when its reader has gone: otherwise `hvsh x.lua | head` would go on unseen.
+ *
+ * In a task that works for a prompt in another process (lua/shell_channel.h), what is printed, or
+ * written to io.stdout and io.stderr, goes there; reading standard input and os.exit are errors.
  */
 void hv_stdout_functions(lua_State *L);
 

@@ -217,7 +217,7 @@ static struct hv_task *make(lua_State *L, int nargs, const char *name)
 	luaL_checkstack(L, 8, "too many arguments");
 	if (!tasks->L)
 		set_up(L, tasks);
-	task = lua_newuserdatauv(L, sizeof(*task) + len, HV_TASK_RESULTS);
+	task = lua_newuserdatauv(L, sizeof(*task) + len, HV_TASK_OWNER);
 	memset(task, 0, sizeof(*task));
 	memcpy(task->name, name, len);
 	task->tasks = tasks;
@@ -237,6 +237,9 @@ static struct hv_task *make(lua_State *L, int nargs, const char *name)
 	lua_pushvalue(L, -2);
 	lua_rawsetp(L, -2, task);
 	lua_pop(L, 1);
+	task->owner = hv_task_push_owner(L);
+	if (task->owner)
+		lua_setiuservalue(L, -2, HV_TASK_OWNER);
 
 	lua_insert(L, function);
 	lua_xmove(L, task->co, nargs + 1);
@@ -289,12 +292,57 @@ void hv_task_spawn(lua_State *L, int nargs, const char *name)
 	hv_buf_free(&why);
 }
 
+/* ---- whose they are */
+
+struct hv_interrupt_watch *hv_task_push_owner(lua_State *L)
+{
+	const struct hv_tasks *tasks = hv_session_of(L)->tasks;
+	struct hv_task *running = tasks ? tasks->running : NULL;
+
+	if (!running || !running->owner)
+		return NULL;
+	hv_tasks_push_live(L);
+	lua_rawgetp(L, -1, running);
+	lua_getiuservalue(L, -1, HV_TASK_OWNER);
+	lua_replace(L, -3);
+	lua_pop(L, 1);
+	return running->owner;
+}
+
+bool hv_task_owned(lua_State *L)
+{
+	const struct hv_tasks *tasks = hv_session_of(L)->tasks;
+
+	return tasks && tasks->running && tasks->running->owner && !tasks->running->owner->apart;
+}
+
+void hv_task_own(lua_State *L, int idx)
+{
+	struct hv_task *running = hv_session_of(L)->tasks->running;
+
+	idx = lua_absindex(L, idx);
+	hv_tasks_push_live(L);
+	lua_rawgetp(L, -1, running);
+	lua_pushvalue(L, idx);
+	lua_setiuservalue(L, -2, HV_TASK_OWNER);
+	lua_pop(L, 2);
+	running->owner = lua_touserdata(L, idx);
+}
+
+const struct hv_task *hv_task_running(lua_State *L)
+{
+	const struct hv_tasks *tasks = hv_session_of(L)->tasks;
+
+	return tasks ? tasks->running : NULL;
+}
+
 /* ---- how they run */
 
 static void resume(struct hv_task *task)
 {
 	struct hv_tasks *tasks = task->tasks;
 	struct hv_task *before = tasks->running;
+	struct hv_interrupt_watching watched;
 	bool was_background;
 	int status, n;
 
@@ -307,14 +355,17 @@ static void resume(struct hv_task *task)
 	task->state = HV_TASK_RUNNING;
 	tasks->running = task;
 	was_background = hv_interrupt_background(task != tasks->foreground);
+	watched = hv_interrupt_watch(task->owner);
 	status = hv_co_resume(task->co, tasks->L, task->begun ? 0 : task->nargs, &n);
 	hv_interrupt_background(was_background);
 	task->begun = true;
 	tasks->running = before;
 	if (status != LUA_YIELD || n >= 0) {
 		hv_task_finish(task, status, n);
+		hv_interrupt_unwatch(&watched);
 		return;
 	}
+	hv_interrupt_unwatch(&watched);
 	task->state = HV_TASK_WAITING;
 	if (task->to_cancel)
 		hv_task_close_logged(tasks->L, task);

@@ -16,6 +16,7 @@
  * them in each round. A task that fails ends alone, with its traceback in the log.
  */
 struct hv_session;
+struct hv_task;
 struct hv_tasks;
 
 /* The loop of the process, made at first use. hv_task_loop raises when that fails. */
@@ -69,6 +70,20 @@ void hv_task_spawn(lua_State *L, int nargs, const char *name);
 unsigned int hv_tasks_alive(lua_State *L);
 
 /*
+ * For whom tasks work: nobody in particular, or a person at a prompt elsewhere. The owner is a
+ * userdata whose block begins with a struct hv_interrupt_watch. The tasks a task makes have its
+ * owner.
+ */
+struct hv_interrupt_watch;
+/* The running task gets the userdata at idx; nil = nobody. */
+void hv_task_own(lua_State *L, int idx);
+/* Of the running task; NULL = none. Pushes it if there is one. */
+struct hv_interrupt_watch *hv_task_push_owner(lua_State *L);
+bool hv_task_owned(lua_State *L);
+/* The running task, only to be compared; NULL = none. */
+const struct hv_task *hv_task_running(lua_State *L);
+
+/*
  * Closes all tasks but those that are running, the newest first, so that their __close handlers
  * run; none can be made any more. Before lua_close. L is the state's main thread.
  */
@@ -88,7 +103,6 @@ enum hv_task_state {
 };
 
 /* A task is a userdata of the type HV_TASK; bind_task.c fills its metatable. */
-struct hv_task;
 #define HV_TASK "hvsh.task"
 
 /* As hv_task_spawn, but raises, and pushes the task. Lua keeps it alive until it has ended. */

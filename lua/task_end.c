@@ -157,13 +157,16 @@ void hv_task_finish(struct hv_task *task, int status, int n)
 /* false: a __close handler's error was pushed on L. */
 static bool close_task(lua_State *L, struct hv_task *task)
 {
+	struct hv_interrupt_watching watched;
 	int status;
 
 	task->state = HV_TASK_CANCELLED;
 	push_task(L, task);
 	hv_task_stop_waiting(task);
 	task->tasks->close_depth++;
+	watched = hv_interrupt_watch(task->owner);
 	status = hv_co_close(task->co);
+	hv_interrupt_unwatch(&watched);
 	task->tasks->close_depth--;
 	if (status != LUA_OK) {
 		lua_xmove(task->co, L, 1);

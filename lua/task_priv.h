@@ -3,6 +3,7 @@
 #define HV_LUA_TASK_PRIV_H
 
 #include "lua/coroutine.h"
+#include "lua/interrupt.h"
 #include "lua/task.h"
 
 /* Private to lua/task*.c. */
@@ -26,6 +27,7 @@ struct hv_task {
 	bool begun, timed_out;
 	bool to_cancel; /* as soon as it does not run */
 	struct hv_cond ended;
+	struct hv_interrupt_watch *owner; /* in its userdata; NULL = nobody in particular */
 	char name[];
 };
 
@@ -47,6 +49,7 @@ enum {
 	HV_TASK_COROUTINE = 1,
 	HV_TASK_RESULTS, /* a table with n, nil when there are none; of one that failed, the message
 			  */
+	HV_TASK_OWNER,
 };
 
 /* Pushes the table lightuserdata → task of those that have not ended; nil when there was none yet.

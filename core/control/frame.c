@@ -150,6 +150,21 @@ void hv_frame_decoder_free(struct hv_frame_decoder *dec)
 	*dec = (struct hv_frame_decoder){ 0 };
 }
 
+struct hv_frame_decoder hv_frame_decoder_ahead(const struct hv_frame_decoder *dec)
+{
+	struct hv_frame_decoder ahead = { .skip = dec->skip };
+
+	if (dec->done)
+		return ahead;
+	if (dec->n_head == HV_FRAME_HEAD) {
+		ahead.skip = get32(dec->head) - dec->body.len;
+		return ahead;
+	}
+	memcpy(ahead.head, dec->head, dec->n_head);
+	ahead.n_head = dec->n_head;
+	return ahead;
+}
+
 size_t hv_frame_prefix(uint8_t to[HV_FRAME_PREFIX], enum hv_frame_type type, uint16_t channel,
 		       uint32_t id, size_t len)
 {

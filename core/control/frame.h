@@ -62,6 +62,9 @@ struct hv_frame_decoder {
 ssize_t hv_frame_decode(struct hv_frame_decoder *dec, const void *bytes, size_t len,
 			struct hv_frame *frame, struct hv_err *err);
 void hv_frame_decoder_free(struct hv_frame_decoder *dec);
+/* For who only looks ahead: goes on where dec stands, without the frame that dec has in parts. To be
+ * freed as well. */
+struct hv_frame_decoder hv_frame_decoder_ahead(const struct hv_frame_decoder *dec);
 
 /*
  * The frame's head, with the id or credit that some types begin with: returns its length, at most

@@ -109,6 +109,13 @@ size_t hv_channel_send(struct hv_channel *ch, const void *bytes, size_t len);
 void hv_channel_grant(struct hv_channel *ch, uint32_t len);
 /* As hv_control_event. */
 int hv_channel_event(struct hv_channel *ch, const char *json, size_t len, struct hv_err *err);
+/*
+ * For who keeps the loop from its rounds: looks at what the client has sent meanwhile, up to 64 KiB,
+ * and calls `event` for each event of this channel, which is handled in its turn all the same.
+ * false: the client has gone. Not from a callback of the server.
+ */
+bool hv_channel_peek(struct hv_channel *ch, void (*event)(const char *json, size_t len, void *arg),
+		     void *arg);
 /* After what was sent; the channel is not valid afterwards. Fine in its callbacks except closed. */
 void hv_channel_close(struct hv_channel *ch, const char *reason);
 

@@ -112,7 +112,7 @@ function scmi(name) end
 ---@return fun(fields: hvsh.fields.slot): hvsh.definition define  Takes the table.
 function slot(name) end
 
----Defines a graphics card. Where hvsh serves none, zone:start fails with EOPNOTSUPP.
+---Defines a graphics card with one or more screens. Screenshots are taken by device:screenshot, whatever the output.
 ---
 ---Errors: raises an error when the name is wrong; what is wrong with the table is said by the zone that takes it.
 ---
@@ -124,17 +124,46 @@ function slot(name) end
 ---@return fun(fields: hvsh.fields.gpu): hvsh.definition define  Takes the table.
 function gpu(name) end
 
----Defines an input device: keyboard, mouse or touch screen. Where hvsh serves none, zone:start fails with EOPNOTSUPP.
+---Defines an input device. Keyboard, mouse, tablet and touch screen are typed at, moved and touched by scripts (device:key and
+---others); with evdev an input device of this machine becomes the zone's alone.
 ---
 ---Errors: raises an error when the name is wrong; what is wrong with the table is said by the zone that takes it.
 ---
 ---Example:
 ---```lua
----print(input "keys" {evdev = "/dev/input/event0"})   --> input "keys"
+---print(input "keys" {})                                  --> input "keys"
+---print(input "pen" {kind = "tablet"})                     --> input "pen"
+---print(input "desk" {evdev = "/dev/input/event0"})        --> input "desk"
 ---```
 ---@param name string  Unique within the zone.
 ---@return fun(fields: hvsh.fields.input): hvsh.definition define  Takes the table.
 function input(name) end
+
+---Defines a device whose model is a script. Each request of the guest's is a call of its queue's function, as a task that may
+---wait; what that gives is the answer. The id may be one that hvsh serves itself, such as 2 for a disk: the guest's driver
+---makes no difference. modules/device has examples.
+---
+---Whatever the functions do wrong (an error, an answer that does not fit, none in time, a second of computing without
+---waiting) stops this device until its guest resets it; the log says why and where, and everything else goes on. After a
+---reset the calls of the life before are cancelled. The device does not outlive its process, and a service that runs cannot
+---be given one: it has to read the script itself, or a prompt of hvsh attach adds it with zone:attach.
+---
+---Errors: raises an error when the name is wrong; what is wrong with the table is said by the zone that takes it.
+---
+---Example:
+---```lua
+---local echo = custom "echo" {
+---	id = 63,
+---	queues = {
+---		{request = function(dev, out, room) return out:sub(1, room) end},
+---		{receive = true},
+---	},
+---}
+---print(echo)   --> custom "echo"
+---```
+---@param name string  Unique within the zone.
+---@return fun(fields: hvsh.fields.custom): hvsh.definition define  Takes the table.
+function custom(name) end
 
 ---@class hvsh.definition
 ---What blk, net, console and the others give: a device as it is written. It cannot be changed, and may be used in several

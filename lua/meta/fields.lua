@@ -280,21 +280,50 @@
 ---@field enabled? boolean  false: the device is left out. Default: true.
 
 ---@class hvsh.fields.gpu
----@field width? integer  Width of the screen.
----@field height? integer  Height of the screen.
----@field output? "drm"|"memory"  Where the picture goes: a connector, or only memory.
----@field connector? string  Which connector.
+---@field width? integer  Width of the screen. Default: the display's own, or 1280.
+---@field height? integer  Height of the screen. Default: the display's own, or 800.
+---@field screens? integer  How many screens. Default: 1.
+---@field memory? hvsh.size  How much the guest may fill with pictures. Default: 268435456.
+---@field output? "drm"|"memory"  Where the picture goes: a connector, or only memory. Default: memory.
+---@field card? string  Which graphics card of this machine. Default: the first that fits.
+---@field connector? string  Which connector the first screen is on. Default: the first connected one.
+---@field mode? string  Mode of the display, with or without its rate. Default: the guest's size, or the one the display prefers.
 ---@field at? hvsh.address  Guest address of the register window. Default: a free slot of the board.
 ---@field size? hvsh.size  Length of the register window. Default: 512.
 ---@field irq? integer  Interrupt number. Default: the slot's.
 ---@field enabled? boolean  false: the device is left out. Default: true.
 
 ---@class hvsh.fields.input
----@field evdev? string  Input device handed to the zone.
+---@field evdev? string  Input device of this machine, for the zone alone; without it, a script makes the input.
+---@field kind? "keyboard"|"mouse"|"tablet"|"touch"  What a script makes the input of. Default: keyboard.
+---@field width? integer  Width of tablet or touch screen. Default: 32768.
+---@field height? integer  Height of tablet or touch screen. Default: 32768.
 ---@field at? hvsh.address  Guest address of the register window. Default: a free slot of the board.
 ---@field size? hvsh.size  Length of the register window. Default: 512.
 ---@field irq? integer  Interrupt number. Default: the slot's.
 ---@field enabled? boolean  false: the device is left out. Default: true.
+
+---@class hvsh.fields.custom
+---@field id integer  What it is to the guest: a virtio device id.
+---@field features? integer[]|string  Feature bits it offers, 0 to 23 and 50 to 63.
+---@field config? string  Its configuration space, as it begins.
+---@field queues hvsh.fields.custom.queues[]  Its queues, at most 8.
+---@field start? function  Called when the driver is there: device, the feature bits it took ({[0] = true}).
+---@field reset? function  Called when the driver has let go of it: device.
+---@field on_config? function  Called when the driver has written the configuration: device, offset, bytes. Without it, it cannot.
+---@field requests? integer  How many requests its functions may have at a time, and how much of what is sent may wait. Default: 64.
+---@field max_request? hvsh.size  The longest request, and answer. Default: 65536.
+---@field memory? hvsh.size  What all requests and answers may take; as much again what is sent. Default: 4194304.
+---@field timeout? string|number  By then a request must be answered. Default: 10s.
+---@field at? hvsh.address  Guest address of the register window. Default: a free slot of the board.
+---@field size? hvsh.size  Length of the register window. Default: 512.
+---@field irq? integer  Interrupt number. Default: the slot's.
+---@field enabled? boolean  false: the device is left out. Default: true.
+
+---@class hvsh.fields.custom.queues
+---@field size? integer  Entries, a power of two. Default: 64.
+---@field request? function  Called with each of the guest's requests: device, the bytes it wrote, how many it has room for. Gives the answer's bytes.
+---@field receive? boolean  The guest's buffers wait for device:send. Default: false.
 
 ---@class hvsh.fields.board
 ---@field name string  What messages call it.

@@ -10,6 +10,7 @@
 ---@field version integer [number] Version of its zone configuration.
 ---@field layout string|false  Layout of the configuration, "6" for one; false until the first start shows which it is.
 ---@field limits hvsh.limits  What it can hold.
+---@field sandbox string  What this process has given up: "capabilities 0, seccomp, landlock 4, opener", or why nothing.
 hv = {}
 
 ---All of it at once, without raising an error.
@@ -51,6 +52,7 @@ function hv.fault(text) end
 ---@field version integer [number] Version of its zone configuration.
 ---@field layout string?  Layout of the configuration, once it is known.
 ---@field limits hvsh.limits  What it can hold.
+---@field sandbox string  What the asked process has given up.
 local info = {}
 
 ---@class hvsh.limits

@@ -54,7 +54,7 @@ function log.info(text, ...) end
 ---@param ... any  What goes into the format.
 function log.debug(text, ...) end
 
----The level in force; with a word, sets it.
+---The level in force; with a word, sets it for as long as this process runs. `hvsh log LEVEL` does so for a service.
 ---
 ---Errors: none.
 ---

@@ -150,6 +150,22 @@ function zone:devices() end
 ---@return string? code
 function zone:attach(definition) end
 
+---Calls a function whenever something happens to the zone. The script goes on for as long as the zone runs.
+---
+---Errors: none; an error in the function ends that call alone, and is logged.
+---
+---Example:
+---```lua
+---linux1:on("exit", function(e)
+---	if e.what == "ended" then assert(linux1:start()) end
+---end)
+---assert(linux1:start())
+---```
+---@param name "start"|"exit"|"error"|"device"|"supervise"  What. "error": it has crashed. "device": what happens to one of its devices. "supervise": a supervisor has it in another state.
+---@param f function  Gets one argument, hvsh.event_facts.
+---@return hvsh.listener listener
+function zone:on(name, f) end
+
 ---The device tree that the zone would be started with: its file with what hvsh changes in it, or the one that dtb = "auto" makes.
 ---
 ---Errors: EINVAL when a check finds errors; ENOENT when the zone has no tree, or hvsh changes nothing in its file.

@@ -136,6 +136,7 @@ local apply_options = {}
 ---@field cpus integer[] [number] Its CPUs.
 ---@field memory integer? [bytes] Its RAM; nil where nobody knows it, as for zones that hvsh did not start.
 ---@field defined boolean  The script defines it.
+---@field supervised? table  {state=, reason=}, where a supervisor looks after it: its state there, and why.
 local zone_row = {}
 
 ---@class hvsh.plan

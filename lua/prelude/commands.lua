@@ -21,21 +21,21 @@ local list = {
 	{ name = "plan", args = "SCRIPT [ARG…]", min = 1, module = "script", options = { JSON, RESTART },
 		doc = "show what apply would do",
 		more = "Exit 0: nothing to do, 2: something to do, 1: the script is wrong." },
-	{ name = "apply", args = "SCRIPT [ARG…]", min = 1, module = "script", options = { RESTART },
+	{ name = "apply", args = "SCRIPT [ARG…]", min = 1, module = "script", options = { JSON, RESTART },
 		doc = "make what runs agree with a script",
 		more = "Zones that do not run are started. Those that run as written are left alone, so that applying again "
 			.. "changes nothing. Those that differ are left alone and make it fail, unless --restart is given. Virtio devices are "
 			.. "served by the service where one runs, else by this command, until it is ended (-d: in the background)." },
 	{ name = "list", args = "", max = 0, module = "zones", options = { JSON },
 		doc = "the zones that run" },
-	{ name = "start", args = "[SCRIPT] [ZONE…]", module = "zones", options = {},
+	{ name = "start", args = "[SCRIPT] [ZONE…]", module = "zones", options = { JSON },
 		doc = "start zones of a script",
 		more = "All of them, or those named. Without a script: those that the service knows, else /etc/hvsh/boot_zones.lua." },
-	{ name = "stop", args = "[SCRIPT] [ZONE…]", module = "zones", options = {},
+	{ name = "stop", args = "[SCRIPT] [ZONE…]", module = "zones", options = { JSON },
 		doc = "stop zones by name or id, or a script's",
 		more = "Names and ids need no script. Without names: all zones of the script, the last one first; without a script: all "
 			.. "that the service knows, else those of /etc/hvsh/boot_zones.lua." },
-	{ name = "restart", args = "[SCRIPT] [ZONE…]", module = "zones", options = {},
+	{ name = "restart", args = "[SCRIPT] [ZONE…]", module = "zones", options = { JSON },
 		doc = "stop zones and start them as written now",
 		more = "All of the script, or those named. Without a script: those that the service knows, else /etc/hvsh/boot_zones.lua." },
 	{ name = "console", args = "ZONE[/DEVICE]", min = 1, max = 1, module = "console",
@@ -47,6 +47,42 @@ local list = {
 		doc = "a zone's console; Ctrl-] leaves it",
 		more = "Of a zone that a service serves: a script that started it, in another terminal or in the background (-d). "
 			.. "Recent output comes first. One types at a time, any number may look." },
+	{ name = "attach", args = "", max = 0, module = "attach",
+		options = { { name = "-e", value = "CODE", doc = "run that and leave" } },
+		doc = "a prompt inside the service",
+		more = "What is typed runs in the service: its zones, globals and tasks. Ctrl-C interrupts a statement, Ctrl-D leaves; the "
+			.. "service goes on. Without a terminal the statements of standard input run, one after the other. Exit 1 when one failed." },
+	{ name = "log", args = "[error|warn|info|debug]", max = 1, module = "log", options = { JSON },
+		doc = "what the service logs: say it, or change it",
+		more = "The level in force; with a word, sets it for as long as the service runs." },
+	{ name = "devices", args = "", max = 0, module = "devices", options = { JSON },
+		doc = "the virtio devices that are served",
+		more = "Window and interrupt as the guest sees them; requests, bytes and errors since the device was made." },
+	{ name = "limit", args = "ZONE/DEVICE [iops=N] [bps=SIZE] [off]", min = 1, max = 3, module = "devices", options = { JSON },
+		doc = "let a device do at most so much per second",
+		more = "iops=500 bps=20M: requests and bytes; what is not given is without limit, off takes all limits away. "
+			.. "With the device alone: its limits." },
+	{ name = "metrics", args = "", max = 0, module = "metrics", options = { JSON },
+		doc = "counters of zones and devices, for Prometheus",
+		more = "In its text format: for the textfile collector of its node exporter, or whatever calls a command." },
+	{ name = "top", args = "", max = 0, module = "top",
+		options = {
+			JSON,
+			{ name = "--once", doc = "one table, of one interval" },
+			{ name = "--sort", value = "KEY", doc = "name, requests, bytes, latency, kicks, interrupts or errors" },
+			{ name = "--interval", value = "TIME", doc = "between two looks (default 2s)" },
+		},
+		doc = "what devices do at the moment",
+		more = "On a terminal q leaves; n r b l k i e sort by name, requests, bytes, latency, kicks, interrupts, errors. "
+			.. "Elsewhere a table after each interval; --json: an object after each, one a line." },
+	{ name = "events", args = "", max = 0, module = "events", options = { JSON },
+		doc = "what happens to zones and devices, until Ctrl-C",
+		more = "Zones that start, end or crash; devices that their guest resets, breaks or takes into use. Events like one told "
+			.. "less than a second ago are counted, and told once. --json: one object on each line." },
+	{ name = "screenshot", args = "ZONE[/DEVICE] FILE", min = 2, max = 2, module = "screenshot",
+		options = { { name = "--screen", value = "N", doc = "which screen, counted from 0 (default 0)" } },
+		doc = "what a zone's screen shows, as a PNG file",
+		more = "Of a zone that a service serves. The file is written whole, by the service, or not at all." },
 	{ name = "map", args = "[SCRIPT [ARG…]]", module = "map",
 		options = { { name = "--svg", value = "FILE", doc = "write a drawing instead" } },
 		doc = "the machine's memory as a picture",
@@ -74,9 +110,9 @@ local list = {
 		more = "Name, rate, how often it is enabled, the clock it comes from and who uses it; those that zones may be lent "
 			.. "have an id. With NAME: that clock, those it comes from and those it feeds." },
 	{ name = "import", args = "ZONE.json… [VIRTIO.json…]", min = 1, module = "import",
-		options = { { name = "-o", value = "FILE", doc = "write it there instead of printing it" } },
+		options = { JSON, { name = "-o", value = "FILE", doc = "write it there instead of printing it" } },
 		doc = "the script equivalent to old JSON files" },
-	{ name = "export", args = "hvisor|microkit SCRIPT DIR|FILE [ARG…]", min = 1, module = "export", options = {},
+	{ name = "export", args = "hvisor|microkit SCRIPT DIR|FILE [ARG…]", min = 1, module = "export", options = { JSON },
 		doc = "the zones of a script in the forms of other tools",
 		more = "hvisor: the zone and virtio files of hvisor-tool, into a folder that is there. microkit: a system description "
 			.. "with a virtual machine for each zone. What the other form cannot say is a warning." },
@@ -85,6 +121,7 @@ local list = {
 	{ name = "help", args = "[COMMAND|lua [NAME]]", max = 2, options = {},
 		doc = "this text, one command, or what scripts have",
 		more = "help lua lists it, help lua zones.start explains one function, help lua zone.ram one field." },
+	{ name = "complete-words", hidden = true, raw = true, args = "", module = "complete", options = {}, doc = "for the shell's completion" },
 }
 
 local by_name = {}
@@ -99,11 +136,20 @@ local global_options = {
 	{ "--abi LAYOUT", "the configuration layout: 3 4A 4B 5A 5B 6" },
 	{ "-d", "in the background, once the zones of a script are started and served" },
 	{ "--no-serve", "somebody else serves the virtio devices of the zones that are started" },
-	{ "--json", "JSON, where a command has it" },
+	{ "--allow FOLDER", "the service may write beneath it from its sandbox (docs/security.md)" },
+	{ "--no-sandbox", "the service keeps all its rights" },
+	{ "--json", "JSON, where a command has it; a failure has error and code" },
 	{ "--log LEVEL", "error, warn, info or debug" },
 	{ "--color WHEN", "auto, always or never" },
 	{ "--version", "" },
 }
+
+-- For completion and the manual. hidden: not for people.
+commands.list, commands.global_options = list, global_options
+
+function commands.command(name)
+	return by_name[name]
+end
 
 function commands.is_command(name)
 	return by_name[name] ~= nil
@@ -129,8 +175,8 @@ function commands.usage()
 		bold "Commands",
 	}
 	local rows = {}
-	for i, command in ipairs(list) do
-		rows[i] = { command.name, (command.args:gsub("…", term.sign "…")), command.doc }
+	for _, command in ipairs(list) do
+		if not command.hidden then rows[#rows + 1] = { command.name, (command.args:gsub("…", term.sign "…")), command.doc } end
 	end
 	table.move(term.columns_of(rows, "  "), 1, #rows, #lines + 1, lines)
 	lines[#lines + 1] = ""
@@ -153,14 +199,36 @@ local function help_one(command)
 	return table.concat(lines, "\n") .. "\n"
 end
 
--- One line on standard error; returns the exit code 1.
+-- With --json standard output gets one object, whatever happens. true: it is still to come.
+local promised = false
+
+-- The object is there, or is on its way.
+function commands.kept() promised = false end
+
+-- "ENOENT: no such zone" -> "no such zone", "ENOENT". What has no code is about what was written.
+function commands.error(message)
+	local code, text = message:match "^(E[%u%d]+): (.*)$"
+	return text or message, code or "EINVAL"
+end
+
+local function promise_error(message)
+	if not promised then return end
+	promised = false
+	local text, code = commands.error(message)
+	io.stdout:write(require("hvsh.json").encode({ error = text, code = code }, 2)
+		or '{"error": "the message is no text", "code": "EILSEQ"}', "\n")
+end
+
+-- One line on standard error, with --json {"error", "code"} on standard output as well; returns the exit code 1.
 function commands.fail(message)
-	io.stderr:write("hvsh: ", term.clean((message:gsub("^E[%u%d]+: ", ""))), "\n")
+	io.stderr:write("hvsh: ", term.clean((commands.error(message))), "\n")
+	promise_error(message)
 	return 1
 end
 
 local function misuse(command, message)
 	io.stderr:write("hvsh", command and " " .. command.name or "", ": ", term.clean(message), "\n")
+	promise_error(message)
 	if command then io.stderr:write("usage: ", synopsis(command), "\n") end
 	return 2
 end
@@ -236,6 +304,9 @@ local function dispatch(command, argv)
 	if argv[2] == "--help" or argv[2] == "-h" then return help { command.name } end
 	if command.raw then
 		return require("hvsh.command." .. command.module).run(table.move(argv, 2, #argv, 1, {}))
+	end
+	for _, option in ipairs(command.options) do
+		if option == JSON then promised = core.options().json end
 	end
 	local args, options = parse(command, argv)
 	if not args then return misuse(command, options) end

@@ -9,6 +9,9 @@ local control = {}
 -- word -> function(request, connection): the answer; or nil, message, code.
 local answers = {}
 
+-- Connections that are sent events, until the first one after they have gone.
+local watched = {}
+
 local function names_of(request)
 	local names = {}
 	for i, name in ipairs(type(request.zones) == "table" and request.zones or {}) do names[i] = tostring(name) end
@@ -24,6 +27,7 @@ function answers.list()
 	for _, row in ipairs(rows) do
 		zones[#zones + 1] = {
 			id = row.id, name = row.name, state = row.state, memory = row.memory, defined = row.defined,
+			supervised = row.supervised,
 			-- A definition's own list is frozen.
 			cpus = json.array(table.move(row.cpus, 1, #row.cpus, 1, {})),
 		}
@@ -31,10 +35,41 @@ function answers.list()
 	local devices = require("hvsh.device").all_facts()
 	for _, d in ipairs(devices) do
 		d.handle = nil
-		d.stats.latency = json.array(d.stats.latency)
+		d.stats.latency, d.queues = json.array(d.stats.latency), json.array(d.queues)
 		if d.ports then d.ports = json.array(d.ports) end
 	end
 	return { zones = json.array(zones), devices = json.array(devices) }
+end
+
+-- {"request":"metrics"} -> what list says, and {"now": ns of a clock, "bridge": {…}, "process": {…}} of the same moment
+function answers.metrics(request, connection)
+	local reply, message, code = answers.list(request, connection)
+	if not reply then return nil, message, code end
+	reply.now, reply.bridge = core.now(), core.bridge_stats()
+	reply.process = require("hvsh.process").facts()
+	return reply
+end
+
+-- {"request":"limit","name":"linux1/root","iops":500,"bps":20971520} -> {"name", "limits"}: without a rate no limit
+function answers.limit(request)
+	local device = require "hvsh.device"
+	local object, message, code = device.named(request.name)
+	if not object then return nil, message, code end
+	for _, word in ipairs { "iops", "bps" } do
+		local why = request[word] ~= nil and device.wrong_rate(request[word])
+		if why then return nil, ("EINVAL: %s %s"):format(word, why), "EINVAL" end
+	end
+	local ok
+	ok, message, code = object:limit { iops = request.iops, bps = request.bps }
+	if not ok then return nil, message, code end
+	return { name = request.name, limits = object.limits }
+end
+
+-- {"request":"limits","name":"linux1/root"} -> the same
+function answers.limits(request)
+	local object, message, code = require("hvsh.device").named(request.name)
+	if not object then return nil, message, code end
+	return { name = request.name, limits = object.limits }
 end
 
 -- {"request":"stop","zone":"linux1"} -> {"id": 1, "name": "linux1"}
@@ -113,6 +148,67 @@ function answers.console(request, connection)
 	return { channel = channel }
 end
 
+-- The graphics card a name means: "linux1/panel", or "linux1" where it has one.
+local function find_screen(name)
+	local cards, titles = {}, {}
+	for _, d in ipairs(core.devices()) do
+		local title = d.zone .. "/" .. d.name
+		if name == title then return d end
+		if d.type == "gpu" then
+			titles[#titles + 1] = title
+			if name == d.zone then cards[#cards + 1] = d end
+		end
+	end
+	if cards[1] then return cards[1] end
+	local near = require("hvsh.nearest").of(name, titles)
+	return nil, ("ENOENT: there is no screen %s (%s)"):format(name, #titles == 0 and "no zone served has one"
+		or near and ("did you mean %s?"):format(near) or table.concat(titles, ", ")), "ENOENT"
+end
+
+-- {"request":"screenshot","name":"linux1/panel","screen":0,"file":"/tmp/panel.png"} -> {"file"}
+function answers.screenshot(request)
+	if type(request.name) ~= "string" then return nil, "EINVAL: screenshot needs a name", "EINVAL" end
+	if type(request.file) ~= "string" or request.file:sub(1, 1) ~= "/" then
+		return nil, "EINVAL: screenshot needs a file, by its whole path", "EINVAL"
+	end
+	local found, message, code = find_screen(request.name)
+	if not found then return nil, message, code end
+	local screen = math.tointeger(request.screen or 0)
+	if not screen or screen < 0 or screen > 15 then
+		return nil, ("EINVAL: screen %s: screens are counted from 0"):format(tostring(request.screen)), "EINVAL"
+	end
+	local ok
+	ok, message, code = core.gpu_screenshot(found.handle, request.file, screen)
+	if not ok then return nil, message, code end
+	return { file = request.file }
+end
+
+-- {"request":"shell","cols":80,"color":true,"unicode":true} -> {"channel": 1, "prompt": "service> "}
+function answers.shell(request, connection)
+	return require("hvsh.shell_server").open(request, connection)
+end
+
+-- {"request":"log","level":"debug"} -> {"level": "debug", "was": "warn"}; without a level it stays
+function answers.log(request)
+	local log = require "hvsh.log"
+	local ok, was = pcall(log.level, request.level)
+	if not ok then return nil, "EINVAL: " .. tostring(was):gsub("^.*log%.level: ", ""), "EINVAL" end
+	return { level = log.level(), was = was }
+end
+
+-- {"request":"events"} -> {"events": true}; from now on all of them come, as events of the connection.
+function answers.events(_, connection)
+	if watched[connection] then return { events = true } end
+	local stop
+	stop = require("hvsh.event").listen(function(e)
+		if core.control_event(connection, json.encode(e)) then return end
+		watched[connection] = nil
+		stop()
+	end)
+	watched[connection] = stop
+	return { events = true }
+end
+
 -- Of specs that a command has read from a script.
 for _, word in ipairs { "check", "plan", "apply", "map", "info" } do
 	answers[word] = function(request)
@@ -151,18 +247,12 @@ function control.connect()
 	return core.control_connect()
 end
 
--- Asks it: the answer as a table; nil, message, code. No service: code is ENOENT and the fourth result true.
-function control.ask(request)
-	local remote, message, code = control.connect()
-	if not remote then return nil, message, code, code == "ENOENT" end
-	local text, why
-	text, why = json.encode(request)
-	if not text then
-		remote:close()
-		return nil, "EILSEQ: this cannot be told to the service: " .. why, "EILSEQ"
-	end
+-- Asks it over a connection: the answer as a table; nil, message, code.
+function control.call(remote, request)
+	local text, why = json.encode(request)
+	if not text then return nil, "EILSEQ: this cannot be told to the service: " .. why, "EILSEQ" end
+	local message, code
 	text, message, code = remote:call(text)
-	remote:close()
 	if not text then return nil, message, code end
 	local reply
 	reply, why = json.decode(text)
@@ -172,6 +262,14 @@ function control.ask(request)
 		return nil, ("%s: %s"):format(word, reply.error), word
 	end
 	return reply
+end
+
+-- The same over one of its own. No service: code is ENOENT and the fourth result true.
+function control.ask(request)
+	local remote, message, code = control.connect()
+	if not remote then return nil, message, code, code == "ENOENT" end
+	local _ <close> = remote
+	return control.call(remote, request)
 end
 
 return control

@@ -14,7 +14,7 @@ local function handle(self, method)
 end
 
 -- The value below which so much of the counts lie, in ns: the upper end of a bucket.
-local function quantile(latency, part)
+function device.quantile(latency, part)
 	local total, sum = 0, 0
 	for _, n in ipairs(latency) do total = total + n end
 	if total == 0 then return nil end
@@ -24,7 +24,7 @@ local function quantile(latency, part)
 	end
 end
 
-local function time_text(ns)
+function device.time_text(ns)
 	if not ns then return "-" end
 	if ns < 1000 then return ("%d ns"):format(ns) end
 	if ns < 1000000 then return ("%.3g us"):format(ns / 1000) end
@@ -33,7 +33,7 @@ local function time_text(ns)
 end
 
 local function with_quantiles(stats)
-	stats.p50, stats.p99 = quantile(stats.latency, 0.5), quantile(stats.latency, 0.99)
+	stats.p50, stats.p99 = device.quantile(stats.latency, 0.5), device.quantile(stats.latency, 0.99)
 	return stats
 end
 
@@ -61,7 +61,7 @@ function device.lines(list, color)
 			term.clean(d.zone .. "/" .. d.name), d.type,
 			term.paint(color, d.state == "broken" and "red" or d.state == "running" and "green" or "dim", d.state),
 			("%d"):format(s.requests), term.size(s.read_bytes), term.size(s.write_bytes),
-			("%d"):format(s.errors + s.dropped), ("%d"):format(s.interrupts), time_text(s.p50), time_text(s.p99),
+			("%d"):format(s.errors + s.dropped), ("%d"):format(s.interrupts), device.time_text(s.p50), device.time_text(s.p99),
 		}
 	end
 	return term.columns_of(rows, "", { false, false, false, true, true, true, true, true, true, true })
@@ -83,11 +83,15 @@ local function bytes(value, word)
 	return value
 end
 
+-- What is wrong with a rate, or nil.
+function device.wrong_rate(value)
+	if type(value) == "number" and (value == 0 or value >= 1e-4 and value <= 1e12) then return nil end
+	return ("is %s; a rate is 0 (no limit), or a number from 0.0001 to 10^12 per second"):format(tostring(value))
+end
+
 local function rate(value, word)
-	if type(value) ~= "number" or value < 0 or value > 1e12 or (value > 0 and value < 1e-4) then
-		error(("%s is %s; a rate is 0 (no limit), or a number from 0.0001 to 10^12 per second")
-			:format(word, tostring(value)), 3)
-	end
+	local why = device.wrong_rate(value)
+	if why then error(("%s %s"):format(word, why), 3) end
 	return value
 end
 
@@ -116,6 +120,18 @@ end
 function methods:pause() return core.device_pause(handle(self, "pause"), true) end
 function methods:resume() return core.device_pause(handle(self, "resume"), false) end
 
+-- Calls f with each of its events, as a task of its own. A handle with close.
+function methods:on(f)
+	local h = handle(self, "on")
+	local facts, message, code = core.device(h), "ENODEV: the device is gone", "ENODEV"
+	if not facts then return nil, message, code end
+	local listener = require("hvsh.event").device_on(facts.zone, facts.name, f)
+	return listener
+end
+
+-- blk, net, console: a function decides about its requests, see hvsh.policy. A handle with stats and close.
+function methods:policy(options) return require("hvsh.policy").new(handle(self, "policy"), options) end
+
 -- Takes the device out of its zone; its window answers as an empty slot. The guest should have let go of it.
 function methods:detach() return core.device_detach(handle(self, "detach")) end
 
@@ -128,20 +144,66 @@ end
 -- blk: what was written so far is on the disk when it returns.
 function methods:sync() return core.blk_sync(handle(self, "sync")) end
 
--- net: pulls the cable (false) and plugs it in again (true).
-function methods:link(up)
-	local h = handle(self, "link")
-	if type(up) ~= "boolean" then error("link takes true or false", 2) end
-	return core.net_link(h, up)
+local function screen_number(value, word)
+	if value == nil then return 0 end
+	local n = math.tointeger(value)
+	if not n or n < 0 or n > 15 then error(("%s: screen is %s; screens are counted from 0"):format(word, tostring(value)), 3) end
+	return n
 end
 
--- console: the size of the terminal, as the guest sees it.
-function methods:size(columns, rows)
+-- net: pulls the cable (false) and plugs it in again (true). gpu: that of a screen.
+function methods:link(up, screen)
+	local h = handle(self, "link")
+	if type(up) ~= "boolean" then error("link takes true or false", 2) end
+	local facts = core.device(h)
+	if not facts or facts.type ~= "gpu" then return core.net_link(h, up) end
+	local number = screen_number(screen, "link")
+	local s = facts.screens[number + 1] or { width = 0, height = 0 }
+	return core.gpu_resize(h, up and s.width or 0, up and s.height or 0, number)
+end
+
+-- gpu: what a screen shows, as a PNG file. {screen=}
+function methods:screenshot(file, options)
+	local h = handle(self, "screenshot")
+	if type(file) ~= "string" or file == "" then error("screenshot takes the name of a file", 2) end
+	options = need_options(options or {}, "screenshot", { screen = true })
+	return core.gpu_screenshot(h, file, screen_number(options.screen, "screenshot"))
+end
+
+-- gpu: gives the display to other programs, and takes it back.
+function methods:release() return core.gpu_hand_over(handle(self, "release"), false) end
+function methods:take() return core.gpu_hand_over(handle(self, "take"), true) end
+
+-- console: the size of the terminal, as the guest sees it. gpu: that of a screen, in pixels.
+function methods:size(columns, rows, screen)
 	local h = handle(self, "size")
 	for _, n in ipairs { columns or 0, rows or 0 } do
-		if not math.tointeger(n) or n < 1 or n > 65535 then error("size takes columns and rows, 1 to 65535", 2) end
+		if not math.tointeger(n) or n < 1 or n > 65535 then error("size takes two numbers, 1 to 65535", 2) end
 	end
+	local facts = core.device(h)
+	if facts and facts.type == "gpu" then return core.gpu_resize(h, columns, rows, screen_number(screen, "size")) end
 	return core.console_resize(h, columns, rows)
+end
+
+-- custom: bytes for the next buffer of a receive queue; queues are counted from 0.
+function methods:send(queue, text)
+	local h = handle(self, "send")
+	if not math.tointeger(queue) or queue < 0 or queue > 7 then error("send: queues are counted from 0", 2) end
+	if type(text) ~= "string" then error(("send takes bytes, not a %s"):format(type(text)), 2) end
+	return core.custom_send(h, queue, text)
+end
+
+-- custom: its configuration, or another part of it from offset on.
+function methods:config(offset, text)
+	local h = handle(self, "config")
+	if offset == nil then return core.custom_config(h) end
+	if type(text) ~= "string" then error(("config takes an offset and bytes, not a %s"):format(type(text)), 2) end
+	return core.custom_config(h, whole(offset, "config: offset"), text)
+end
+
+-- input: what a script types, clicks and touches; see hvsh.input.
+for _, word in ipairs { "key", "text", "button", "pointer", "touch" } do
+	methods[word] = function(self, ...) return require("hvsh.input")[word](handle(self, word), ...) end
 end
 
 -- console: a reader and writer, see hvsh.console. {port=, back=}
@@ -224,6 +286,19 @@ function device.find(zone_id, zone_name, name)
 	local why = #names == 0 and "none of its devices is served by this process: is the zone started?"
 		or near and ("did you mean %s?"):format(near) or "it has " .. table.concat(names, ", ")
 	return nil, ("ENOENT: zone %s has no device %s (%s)"):format(zone_name, name, why), "ENOENT"
+end
+
+-- The device that "linux1/root" names; nil, message, code.
+function device.named(title)
+	local titles = {}
+	for i, d in ipairs(core.devices()) do
+		titles[i] = ("%s/%s"):format(d.zone, d.name)
+		if titles[i] == title then return device.object(d.handle) end
+	end
+	if type(title) ~= "string" then return nil, "EINVAL: a device is named by its zone and its name, as linux1/root", "EINVAL" end
+	local near = nearest.of(title, titles)
+	return nil, ("ENOENT: there is no device %s (%s)"):format(title, #titles == 0 and "none is served"
+		or near and ("did you mean %s?"):format(near) or table.concat(titles, ", ")), "ENOENT"
 end
 
 -- Objects of all devices, or those of one zone.

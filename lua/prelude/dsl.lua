@@ -77,6 +77,8 @@ local function make_device(type_name, name, raw, place, folder)
 		validate.fail(ctx, "bridge", "only a TAP device can be put into a bridge: tap is missing")
 	elseif type_name == "blk" and all.overlay and all.snapshot then
 		validate.fail(ctx, "snapshot", "is given besides overlay; writes go to one or the other")
+	elseif type_name == "custom" and #ctx.errors == 0 then
+		require("hvsh.custom").define(all, function(...) return validate.fail(ctx, ...) end)
 	end
 	local device = { type = type_name, name = name, options = {} }
 	local places = ctx.places

@@ -22,6 +22,9 @@ function frozen.object(o)
 		__len = o.len,
 		__call = o.call,
 		__close = o.close,
+		-- Read by completion, which calls nothing.
+		__fields = fields,
+		__names = o.names,
 		__newindex = function(_, key)
 			error(("%s cannot be changed (field %s)"):format(noun, tostring(key)), 2)
 		end,

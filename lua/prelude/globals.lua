@@ -12,13 +12,19 @@ local parts = {
 	hv = function() return require "hvsh.hv" end,
 	log = function() return require "hvsh.log" end,
 	help = function() return require("hvsh.help").help end,
+	event = function()
+		local event = require "hvsh.event"
+		return require("hvsh.frozen").object {
+			name = "hvsh.event", fields = { listen = event.listen, signal = event.signal }, strict = true,
+		}
+	end,
 	virtio = function()
 		local fields = { list = function() return require("hvsh.device").list() end }
 		for name, constructor in pairs(dsl().devices) do fields[name] = constructor end
 		return require("hvsh.frozen").object { name = "hvsh.virtio", fields = fields, strict = true }
 	end,
 }
-for _, name in ipairs { "blk", "net", "console", "gpu", "scmi", "rng", "input", "slot" } do
+for _, name in ipairs { "blk", "net", "console", "gpu", "scmi", "rng", "input", "custom", "slot" } do
 	parts[name] = function() return dsl().devices[name] end
 end
 for _, name in ipairs { "spawn", "sleep", "after", "every" } do
@@ -30,6 +36,7 @@ local loaded = {}
 return setmetatable({}, {
 	__name = "hvsh",
 	__metatable = false,
+	__names = parts, -- for completion
 	__index = function(_, name)
 		local value = loaded[name]
 		if value == nil and parts[name] then

@@ -25,7 +25,7 @@ local kinds = {
 	lent = 'a list of numbers, names or references, or "all"', record = "a table", list = "a list of tables",
 	some = "a table, or a list of them", image = "a file, or a table", region = "a region's name, or its number from 0",
 	devices = "a list of devices", board = "a board", passthrough = "a list of devices, or a table", given = "a list of devices",
-	rates = "a table of tables",
+	rates = "a table of tables", bytes = "text of any bytes", duration = 'a time: "10s", 0.5', ["function"] = "a function",
 }
 
 function help.kind_words(field)
@@ -381,13 +381,20 @@ local function overview(options)
 		local words, last = {}, nil
 		for _, entry in ipairs(p.entries) do
 			if entry.kind == "function" then
-				words[#words + 1] = (entry.owner and entry.owner == last) and entry.short or entry.call
-				last = entry.owner
+				-- Of modules the names do.
+				local set, module = entry.call:match "^([%w_]+)%.([%w_]+)%."
+				if not set then
+					words[#words + 1] = (entry.owner and entry.owner == last) and entry.short or entry.call
+					last = entry.owner
+				elseif last ~= set .. "." .. module then
+					words[#words + 1] = last and last:match "^[%w_]+%." == set .. "." and module or set .. "." .. module
+					last = set .. "." .. module
+				end
 			end
 		end
 		local row, text = rows[#rows], table.concat(words, " ")
 		-- Short ones share a line, so that all fits on a screen.
-		if row and #row[1] + #p.title <= 18 and #row[2] + #text <= 55 then
+		if row and #row[1] + #p.title <= 19 and #row[2] + #text <= 55 then
 			row[1], row[2] = row[1] .. ", " .. p.title:lower(), row[2] .. "  " .. text
 		else
 			rows[#rows + 1] = { p.title, text }
@@ -395,7 +402,7 @@ local function overview(options)
 	end
 	page:rows(rows, "")
 	page:add ""
-	page:add 'help(zones.start), help "zones.start" or zones.start? at the prompt explain one; help "zone" shows what a zone can have.'
+	page:add 'help "zones.start" or zones.start? explains one; help "zone" what it can have.'
 	say(page.lines)
 end
 

@@ -3,11 +3,11 @@
 local core = require "hvsh.core"
 local frozen = require "hvsh.frozen"
 
-local known = { backend = true, name = true, arch = true, version = true, layout = true, limits = true }
+local known = { backend = true, name = true, arch = true, version = true, layout = true, limits = true, sandbox = true }
 
 local fields = {}
 
--- All of it: {backend, name, arch, version, layout, limits}; nil, message, code without a hypervisor.
+-- All of it: {backend, name, arch, version, layout, limits, sandbox}; nil, message, code without a hypervisor.
 function fields.info()
 	return core.info()
 end

@@ -179,8 +179,8 @@ local function read_file(all, name, text)
 end
 
 local order = {
-	"define", "zones", "zone", "device", "console", "task", "memmap", "board", "hv", "clock", "fdt", "fdt_tree", "fdt_plan",
-	"modules", "log", "help",
+	"define", "zones", "zone", "device", "device_modules", "console", "task", "event", "policy", "supervise", "memmap", "board",
+	"clock", "fdt", "fdt_tree", "fdt_plan", "modules", "hv", "log", "help",
 }
 
 local loaded

@@ -5,6 +5,7 @@ local core = require "hvsh.core"
 local dsl = require "hvsh.dsl"
 local nearest = require "hvsh.nearest"
 local report = require "hvsh.report"
+local status = require "hvsh.status"
 local term = require "hvsh.term"
 
 -- used: something was started or stopped, or was tried to be.
@@ -191,7 +192,7 @@ function operate.unknown(names)
 	end
 end
 
--- Running and defined zones together, by id: {id, name, state, cpus, memory, defined}.
+-- Running and defined zones together, by id: {id, name, state, cpus, memory, defined, supervised = {state, reason}}.
 -- memory is nil where nobody knows it (a zone that hvsh did not start).
 function operate.list(specs)
 	local running, message, code = core.list()
@@ -225,6 +226,9 @@ function operate.list(specs)
 				memory = memory[spec.name], defined = true,
 			}
 		end
+	end
+	for _, row in ipairs(rows) do
+		if row.defined then row.supervised = status.of(row.name) end
 	end
 	table.sort(rows, function(a, b)
 		if a.id ~= b.id then return a.id < b.id end

@@ -8,6 +8,7 @@ local M = {}
 local MAX_DEPTH = 6    -- of tables within tables
 local MAX_ITEMS = 200  -- of one table
 local MAX_ROWS = 500   -- of a table of records
+local MAX_ALL = 5000   -- tables altogether
 
 local function matcher(words, patterns)
 	local set = {}
@@ -24,7 +25,7 @@ end
 
 local is_address = matcher("at addr address start base phys ipa entry low high",
 	{ "_at$", "_addr$", "_paddr$", "_base$", "_phys$", "_ipa$", "_start$", "_entry$" })
-local is_size = matcher("size memory bytes stride", { "_size$", "_bytes$" })
+local is_size = matcher("size memory bytes stride bps burst_bytes", { "_size$", "_bytes$" })
 
 -- The order in which known fields are shown; the others follow by name.
 local first = {}
@@ -112,12 +113,14 @@ local function list_length(keys)
 end
 
 -- A list of numbers reads best as 0-3,7 only where they are CPUs; elsewhere as they are.
+-- seen.items counts the tables, of which there are at most seen.limit.
 local inline
 function inline(v, key, seen, depth)
 	local text = scalar(v, key)
 	if text then return text end
 	if seen[v] then return "<cycle>" end
-	if depth >= MAX_DEPTH then return "{" .. term.sign "…" .. "}" end
+	seen.items = (seen.items or 0) + 1
+	if depth >= MAX_DEPTH or seen.items > (seen.limit or MAX_ALL) then return "{" .. term.sign "…" .. "}" end
 	seen[v] = true
 	local keys = keys_of(v)
 	local n = list_length(keys)
@@ -142,8 +145,15 @@ end
 -- A table over several lines when it does not fit one.
 local block
 function block(v, key, seen, depth, indent, width)
+	-- More tables than columns do not fit one line.
+	local items, limit = seen.items or 0, seen.limit or MAX_ALL
+	seen.limit = math.min(limit, items + width)
 	local line = inline(v, key, seen, depth)
-	if scalar(v, key) or seen[v] or depth >= MAX_DEPTH or #indent + term.width(line) <= width then return line end
+	seen.limit = limit
+	if scalar(v, key) or seen[v] or depth >= MAX_DEPTH or items >= limit or #indent + term.width(line) <= width then
+		return line
+	end
+	seen.items = items + 1
 	seen[v] = true
 	local keys = keys_of(v)
 	local n = list_length(keys)
@@ -182,14 +192,19 @@ local function record(v, keys, options)
 	return table.concat(rows, "\n")
 end
 
--- Columns are narrowed, the widest first, until the row fits.
-local function fit(widths, width)
+-- Columns are narrowed until the row fits, the widest first; numbers only when texts are as narrow as can be.
+local function fit(widths, width, is_number)
 	local total = 2 * (#widths - 1)
 	for _, w in ipairs(widths) do total = total + w end
 	while total > width do
-		local widest = 1
-		for i, w in ipairs(widths) do if w > widths[widest] then widest = i end end
-		if widths[widest] <= 4 then break end
+		local widest
+		for _, numbers in ipairs { false, true } do
+			for i, w in ipairs(widths) do
+				if is_number[i] == numbers and w > 4 and (not widest or w > widths[widest]) then widest = i end
+			end
+			if widest then break end
+		end
+		if not widest then break end
 		widths[widest] = widths[widest] - 1
 		total = total - 1
 	end
@@ -222,14 +237,14 @@ local function records(v, n, options)
 				text, right[c] = one_line_text(term.clean(value)), false
 			elseif value ~= nil then
 				if type(value) ~= "number" then right[c] = false end
-				text = one_line_text(inline(value, key, { [v] = true, [v[i]] = true }, 2))
+				text = one_line_text(inline(value, key, { [v] = true, [v[i]] = true, limit = options.width }, 2))
 			end
 			row[c] = text
 			widths[c] = math.max(widths[c], term.width(text))
 		end
 		rows[i] = row
 	end
-	fit(widths, options.width)
+	fit(widths, options.width, right)
 	local lines = {}
 	for r = 0, #rows do
 		local cells = {}
@@ -264,13 +279,19 @@ local function are_records(v, n)
 	return true
 end
 
+-- The text of an object, which may be a table of its own.
+local function cut_lines(text, width)
+	if not text:find "\n" then return text end
+	return (text:gsub("[^\n]+", function(line) return term.cut(line, width) end))
+end
+
 local function value(v, options)
 	if type(v) == "string" then return term.clean(v) end
 	if math.type(v) == "integer" then
 		return v >= 0x10000 and ("%d (%s)"):format(v, term.hex(v)) or ("%d"):format(v)
 	end
 	local text = scalar(v)
-	if text then return text end
+	if text then return cut_lines(text, options.width) end
 	local keys = keys_of(v)
 	local n = list_length(keys)
 	if n > 0 and n == #keys and are_records(v, n) then return records(v, n, options) end

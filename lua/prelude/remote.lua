@@ -155,6 +155,7 @@ local machine = {}
 
 -- request with the definitions; they cannot all be said in JSON.
 local function with(specs, request)
+	require("hvsh.sandbox").grant(specs)
 	request.specs = remote.pack(specs)
 	return request
 end
@@ -184,6 +185,13 @@ end
 
 -- The service makes its plan anew: what runs may have changed since. plan becomes what was done.
 function machine.carry_out(plan, options)
+	local begins = {}
+	for _, step in ipairs(plan.steps) do begins[step.zone] = true end
+	local name = require("hvsh.custom").find(plan.specs, begins)
+	if name then
+		return nil, ("ENOTSUP: %s is a custom device: its functions cannot be given to the service that runs; let that read the script"):format(name),
+			"ENOTSUP"
+	end
 	local done, message, code = planned(control.ask(with(plan.specs, {
 		request = "apply", names = plan.options.names and list_of(plan.options.names), restart = plan.options.restart, force = plan.options.force,
 		keep = options.keep, hint = options.hint,

@@ -8,6 +8,7 @@
 --   texts {max} (a list) · lent (numbers, or a list of names, or "all")
 --   record {fields} · list {of} · some {of} (one record or a list) · image {fields} (a path or a record)
 --   region (a region's name or number) · devices · board
+--   bytes {max} (a text of any bytes) · duration {min,max} (ns, or "10s") · function
 --   passthrough {fields} (devices of the machine's tree) · given (a list of those) · rates (of their clocks)
 -- A field is a type with name, doc, example and, where they apply, required, default, unit, arch.
 local nearest = require "hvsh.nearest"
@@ -230,6 +231,13 @@ local function ids(name, what)
 		{ min = 0, max = U32, all = true, example = '{"uart0", "/soc/serial@3000:baud"}' })
 end
 
+local custom_queue = record {
+	field("size", "integer", "Entries, a power of two.", { min = 4, max = 1024, default = 64, example = "64" }),
+	field("request", "function", "Called with each of the guest's requests: device, the bytes it wrote, how many it has room for. Gives the answer's bytes.",
+		{ example = "function(dev, out, room) return out:sub(1, room) end" }),
+	field("receive", "boolean", "The guest's buffers wait for device:send.", { default = false, example = "true" }),
+}
+
 schema.devices = {
 	blk = record {
 		field("image", "path", "Disk image or block device.", { required = true, example = '"rootfs.ext4"' }),
@@ -263,16 +271,43 @@ schema.devices = {
 		field("rows", "integer", "Height the guest is told.", { min = 1, max = 65535, unit = "characters", example = "25" }),
 	},
 	gpu = record {
-		field("width", "integer", "Width of the screen.", { min = 1, max = 16384, unit = "pixels", example = "1280" }),
-		field("height", "integer", "Height of the screen.", { min = 1, max = 16384, unit = "pixels", example = "800" }),
-		field("output", "enum", "Where the picture goes: a connector, or only memory.", { values = { "drm", "memory" }, example = '"drm"' }),
-		field("connector", "string", "Which connector.", { max = 31, example = '"HDMI-A-1"' }),
+		field("width", "integer", "Width of the screen.", { min = 1, max = 16384, unit = "pixels", default = "the display's own, or 1280", example = "1280" }),
+		field("height", "integer", "Height of the screen.", { min = 1, max = 16384, unit = "pixels", default = "the display's own, or 800", example = "800" }),
+		field("screens", "integer", "How many screens.", { min = 1, max = 16, default = 1, example = "2" }),
+		field("memory", "size", "How much the guest may fill with pictures.", { min = 1 << 20, max = 4 << 30, default = 256 << 20, example = '"64M"' }),
+		field("output", "enum", "Where the picture goes: a connector, or only memory.", { values = { "drm", "memory" }, default = "memory", example = '"drm"' }),
+		field("card", "path", "Which graphics card of this machine.", { default = "the first that fits", example = '"/dev/dri/card0"' }),
+		field("connector", "string", "Which connector the first screen is on.", { max = 31, default = "the first connected one", example = '"HDMI-A-1"' }),
+		field("mode", "string", "Mode of the display, with or without its rate.",
+			{ max = 31, default = "the guest's size, or the one the display prefers", example = '"1280x800@60"' }),
 	},
 	scmi = record { ids("clocks", "clocks"), ids("resets", "resets"), ids("powers", "power domains") },
 	rng = record {},
 	slot = record {},
+	custom = record {
+		field("id", "integer", "What it is to the guest: a virtio device id.", { min = 1, max = 0xffff, required = true, example = "34" }),
+		field("features", "numbers", "Feature bits it offers, 0 to 23 and 50 to 63.", { min = 0, max = 63, example = "{0}" }),
+		field("config", "bytes", "Its configuration space, as it begins.", { max = 256, example = '("<I4"):pack(100)' }),
+		nested("queues", list(custom_queue), "Its queues, at most 8.", { required = true, example = "{{request = function(dev, out, room) … end}}" }),
+		field("start", "function", "Called when the driver is there: device, the feature bits it took ({[0] = true}).",
+			{ example = "function(dev, features) end" }),
+		field("reset", "function", "Called when the driver has let go of it: device.", { example = "function(dev) end" }),
+		field("on_config", "function", "Called when the driver has written the configuration: device, offset, bytes. Without it, it cannot.",
+			{ example = "function(dev, offset, bytes) end" }),
+		field("requests", "integer", "How many requests its functions may have at a time, and how much of what is sent may wait.",
+			{ min = 1, max = 4096, default = 64, example = "16" }),
+		field("max_request", "size", "The longest request, and answer.", { min = 1, max = 128 << 10, default = 64 << 10, example = '"4K"' }),
+		field("memory", "size", "What all requests and answers may take; as much again what is sent.",
+			{ min = 2, max = 1 << 30, default = 4 << 20, example = '"1M"' }),
+		field("timeout", "duration", "By then a request must be answered.", { min = 1, default = "10s", example = '"2s"' }),
+	},
 	input = record {
-		field("evdev", "path", "Input device handed to the zone.", { example = '"/dev/input/event0"' }),
+		field("evdev", "path", "Input device of this machine, for the zone alone; without it, a script makes the input.",
+			{ example = '"/dev/input/event0"' }),
+		field("kind", "enum", "What a script makes the input of.", { values = { "keyboard", "mouse", "tablet", "touch" },
+			default = "keyboard", example = '"tablet"' }),
+		field("width", "integer", "Width of tablet or touch screen.", { min = 2, max = 65536, unit = "steps", default = 32768, example = "1280" }),
+		field("height", "integer", "Height of tablet or touch screen.", { min = 2, max = 65536, unit = "steps", default = 32768, example = "800" }),
 	},
 }
 for _, type in pairs(schema.devices) do

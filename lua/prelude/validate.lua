@@ -85,6 +85,7 @@ end
 local nouns = {
 	integer = "a whole number", size = 'a size: bytes, or text such as "512M"', address = "an address",
 	string = "text in quotes", path = "a file name in quotes", boolean = "true or false",
+	bytes = "a text of bytes", ["function"] = "a function",
 	mac = 'a hardware address such as "52:54:00:10:10:10"', bdf = 'a PCI address such as "06:00.1"',
 }
 
@@ -181,6 +182,26 @@ end
 
 function check.boolean(ctx, t, v, path)
 	if type(v) ~= "boolean" then return wrong_kind(ctx, t, v, path) end
+	return v
+end
+
+-- Text of any bytes.
+function check.bytes(ctx, t, v, path)
+	if type(v) ~= "string" then return wrong_kind(ctx, t, v, path) end
+	if #v > t.max then return fail(ctx, path, "is %d bytes long, at most %d fit", #v, t.max) end
+	return v
+end
+
+-- Nanoseconds.
+function check.duration(ctx, t, v, path)
+	local ns, why = core.duration(v)
+	if not ns then return fail(ctx, path, "%s%s", why, example(t)) end
+	if ns < t.min then return fail(ctx, path, "is no time at all%s", example(t)) end
+	return ns
+end
+
+check["function"] = function(ctx, t, v, path)
+	if type(v) ~= "function" then return wrong_kind(ctx, t, v, path) end
 	return v
 end
 

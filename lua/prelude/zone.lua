@@ -88,6 +88,13 @@ function methods:attach(definition)
 	return require("hvsh.device").object(handle)
 end
 
+-- Calls f with each of its events, "start", "exit", "error" or "device", as a task of its own. A handle with close.
+function methods:on(name, f)
+	local s = spec(self, "on")
+	local listener = require("hvsh.event").zone_on(s.name, s.id, name, f)
+	return listener
+end
+
 -- The device tree it would be started with, as an object of fdt.
 function methods:tree()
 	return require("hvsh.zone_tree").tree(current(self, "tree"), operate().specs())

@@ -25,10 +25,14 @@ err_has "at deep.lua:4, main chunk"
 err_lacks "[C]" "no C frames"
 printf 'local x = nil\nx.y = 1\n' >flat.lua
 run hvsh flat.lua
-[ "$err" = "hvsh: flat.lua:2: attempt to index a nil value (local 'x')" ]; tap $? "one place, one line"
+[ "$err" = "hvsh: flat.lua:2: attempt to index a nil value (local 'x')
+    2 | x.y = 1
+      | ^" ]; tap $? "one place: the line itself, and the word"
 printf 'x = = 1\n' >syntax.lua
 run hvsh syntax.lua
 is 1 "a syntax error"
+err_has "
+      |     ^" "the mark is below the second sign"
 err_has "hvsh: syntax.lua:1:"
 run hvsh -e 'error({hvsh_report = "as it is"})'
 is 1 "a report"

@@ -152,13 +152,15 @@ begin -e 'every("1ms", function() end) for i = 1, 50 do every("1ms", function() 
 kill -INT $pid
 ends "many timers"
 
-# The first one has been seen when the handler speaks; the second ends the process.
+# The first one has been seen when the handler speaks; the third ends the process.
 begin -e 'local c <close> = setmetatable({}, {__close = function()
 	print "closing" while true do pcall(function() while true do end end) end end}) print "go" sleep "10m"'
 kill -INT $pid
 read -r out <&3
 kill -INT $pid
-ends "Ctrl-C twice, when a handler does not end"
+# Two that arrive together count once.
+while kill -INT $pid 2>/dev/null; do sleep 0.05; done
+ends "Ctrl-C three times, when a handler does not end"
 set +m
 
 # ---- the prompt

@@ -94,4 +94,22 @@ t.test("colour only when asked for", function()
 	t.has(show({ a = 1 }, { color = true }), "\27[36ma")
 end)
 
+t.test("a text of its own that is a table is cut, too", function()
+	local wide = setmetatable({}, { __tostring = function() return ("word "):rep(30) .. "\n1" end })
+	for line in show(wide, { width = 40 }):gmatch "[^\n]+" do t.ok(utf8.len(line) <= 40, line) end
+end)
+
+t.test("very many tables", function()
+	local all = {}
+	for i = 1, 150 do
+		all[i] = { {}, {} }
+		for j = 1, 150 do all[i][1][j] = { { i }, { j }, {} } end
+	end
+	local text = show(all)
+	t.ok(#text < 2000000, #text)
+	t.has(text, "{{1}, {1}, {}},")
+	local text2 = show { { a = all, b = 1 }, { a = all, b = 2 } }
+	t.ok(#text2 < 1000, #text2)
+end)
+
 t.done()
