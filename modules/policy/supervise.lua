@@ -1,0 +1,403 @@
+-- SPDX-License-Identifier: GPL-2.0-or-later
+-- Keeps zones running: starts them in order, knows when they are ready, starts them again after a failure, and stops them in
+-- the reverse order. supervise/machine.lua decides; here is what is done about it.
+local core = require "hvsh.core"
+local define = require "hvsh.define"
+local dsl = require "hvsh.dsl"
+local event = require "hvsh.event"
+local frozen = require "hvsh.frozen"
+local log = require "hvsh.log"
+local nearest = require "hvsh.nearest"
+local options = require "policy.supervise.options"
+local machine = require "policy.supervise.machine"
+local status = require "hvsh.status"
+local watch = require "policy.supervise.watch"
+
+local supervise = {}
+
+-- Zones that a supervisor has, by name.
+local taken = {}
+
+local DOWN = { stopped = true, failed = true, quarantined = true }
+local LEVELS = { backoff = "warn", failed = "error", quarantined = "error" }
+
+local clock = { now = function() return core.now() / 1e9 end, sleep = sleep }
+
+local function plain(message) return (tostring(message):gsub("^E%u%w*: ", "")) end
+
+-- An error that is raised is a failure like others.
+local function try(f, ...)
+	local result = table.pack(pcall(f, ...))
+	if result[1] then return table.unpack(result, 2, result.n) end
+	return nil, tostring(result[2]), "EPERM"
+end
+
+-- A report of many lines goes to the log, and its first line says what it is about.
+local function in_one_line(m, message)
+	local first = message:match "^[^\n]*"
+	if first ~= message then log.error("zone %s: %s", m.name, message) end
+	return first
+end
+
+-- How hvisor lists the zone now: "running", "failed", or nil.
+local function listed(name)
+	for _, entry in ipairs(core.list() or {}) do
+		if entry.name == name then return entry.failed and "failed" or "running" end
+	end
+end
+
+-- ---- what is begun in a state, and ends with it
+
+local function begin(m, f)
+	m.tasks[#m.tasks + 1] = spawn(f)
+end
+
+-- For those who would be cancelled by what they say.
+local function report(m, what, reason, code)
+	local turn = m.turn
+	spawn(function()
+		if m.turn == turn and not m.closed then m.machine:tell(what, reason, code) end
+	end)
+end
+
+local function in_time(m, seconds, what, reason)
+	begin(m, function()
+		clock.sleep(seconds)
+		report(m, what, reason)
+	end)
+end
+
+-- The zone is taken down without asking it.
+local function take_down(m)
+	local ok, message, code = try(m.zone.stop, m.zone)
+	if ok then
+		-- The event of it is no news.
+		m.own_stops = m.own_stops + 1
+		return report(m, "gone")
+	elseif code == "ENOENT" then
+		return report(m, "gone")
+	end
+	report(m, "unconfirmed", ("whether it has stopped is not known, so it is not started again: %s"):format(plain(message)))
+end
+
+local enter = {}
+
+function enter.starting(m)
+	begin(m, function()
+		local state = try(m.zone.state, m.zone)
+		if state == "failed" then return report(m, "crashed", "it had crashed before") end
+		if state ~= "same" then watch.forget(m.rules.ready) end
+		local ok, message, code = try(m.zone.start, m.zone)
+		if not ok then return report(m, "refused", "it cannot be started: " .. in_one_line(m, plain(message)), code) end
+		m.starts = m.starts + 1
+		if state == "same" then return report(m, "found", "it ran already") end
+		report(m, "up", "")
+	end)
+end
+
+function enter.running(m)
+	-- Events of the life before have been told by now.
+	m.own_stops = 0
+	local ready = m.rules.ready
+	if not ready then return report(m, "ready", "") end
+	in_time(m, ready.within, "late", ("it was not ready within %g s"):format(ready.within))
+	begin(m, function()
+		local ok, message = try(watch.ready, ready, m.zone, clock)
+		if ok then return report(m, "ready", "") end
+		-- The deadline, or the end of the zone, says what follows.
+		log.warn("zone %s: nothing tells when it is ready: %s", m.name, plain(message))
+	end)
+end
+
+function enter.ready(m)
+	if not m.rules.watchdog then return end
+	begin(m, function()
+		local why, message = try(watch.guard, m.rules.watchdog, m.zone, clock, m.tasks)
+		if why then return report(m, "silent", why) end
+		if message then log.error("zone %s: nothing watches it: %s", m.name, plain(message)) end
+	end)
+end
+
+function enter.stopping(m)
+	begin(m, function()
+		local ask = m.machine.gentle and m.rules.stop
+		if ask then
+			begin(m, function()
+				clock.sleep(ask.within)
+				log.warn("zone %s did not end within %g s of being asked to: it is taken down", m.name, ask.within)
+				take_down(m)
+			end)
+			local ok, message = try(watch.ask, ask, m.zone)
+			if ok then return end
+			log.warn("zone %s cannot be asked to end: %s", m.name, plain(message))
+		end
+		take_down(m)
+	end)
+end
+
+function enter.backoff(m)
+	in_time(m, m.machine.delay, "retry")
+end
+
+local function failed(m)
+	local action = m.rules.on_failure
+	if action == "stop" then
+		spawn(function() m.supervisor.stop_all() end)
+	elseif action then
+		spawn(action, m.name, m.machine.state, m.machine.reason)
+	end
+end
+enter.failed, enter.quarantined = failed, failed
+
+-- ---- what happens to the zone
+
+-- Told later than it happened: it counts as long as it is still so.
+local function listen(m)
+	local function heard(f)
+		return function(e)
+			if not m.closed then f(e) end
+		end
+	end
+	m.listeners = {
+		m.zone:on("exit", heard(function(e)
+			if e.what == "stopped" and m.own_stops > 0 then
+				m.own_stops = m.own_stops - 1
+				return
+			end
+			if listed(m.name) then
+				if e.what == "stopped" then m.machine:tell("renewed", "it was started again") end
+			elseif m.machine.state == "stopping" then
+				-- Of a stop of ours its result says more.
+				if e.what == "ended" then m.machine:tell "gone" end
+			elseif e.what == "stopped" then
+				m.machine:tell("taken", "somebody stopped it")
+			else
+				m.machine:tell("ended", "it ended by itself")
+			end
+		end)),
+		m.zone:on("error", heard(function()
+			if listed(m.name) == "failed" then m.machine:tell("crashed", "it crashed") end
+		end)),
+		m.zone:on("start", heard(function()
+			if listed(m.name) == "running" then m.machine:tell("appeared", "somebody started it") end
+		end)),
+	}
+end
+
+-- ---- all of them
+
+local function supervisor(rules)
+	local self = { list = {}, by_name = {}, waiters = {} }
+
+	-- What a waiting zone waits for.
+	local function missing(m)
+		local names
+		for _, name in ipairs(m.rules.after) do
+			local other = self.by_name[name].machine
+			if other.state ~= "ready" then
+				names = (names and names .. ", " or "waits for ") .. (DOWN[other.state] and ("%s (%s)"):format(name, other.state) or name)
+			end
+		end
+		return names
+	end
+
+	local function wake()
+		local waiters = self.waiters
+		self.waiters = {}
+		for _, waiter in ipairs(waiters) do waiter:cancel() end
+	end
+
+	local function evaluate()
+		for _, m in ipairs(self.list) do
+			if m.machine.state == "waiting" and not m.closed then
+				m.machine.reason = missing(m) or ""
+				status.set(m.name, "waiting", m.machine.reason)
+				if m.machine.reason == "" then m.machine:tell "go" end
+			end
+		end
+		wake()
+	end
+
+	local function changed(m, to, from)
+		m.turn = m.turn + 1
+		for _, task in ipairs(m.tasks) do task:cancel() end
+		m.tasks = {}
+		local reason = m.machine.reason
+		local text = ("zone %s: %s%s"):format(m.name, to, reason ~= "" and ": " .. reason or "")
+		core.log(LEVELS[to] or "info", text)
+		status.set(m.name, to, reason)
+		event.emit { time = os.time(), event = "supervise", zone = m.name, id = m.zone.id, what = to, from = from, message = text }
+		if enter[to] then enter[to](m) end
+		evaluate()
+	end
+
+	for i, z in ipairs(rules.zones) do
+		local m = {
+			name = z.name, zone = z.zone, rules = z, tasks = {}, turn = 0, own_stops = 0, starts = 0, supervisor = self,
+		}
+		m.machine = machine.new(z, { now = clock.now, enter = function(_, to, from) changed(m, to, from) end })
+		self.list[i], self.by_name[z.name] = m, m
+	end
+
+	-- Waits until done() is true, which is looked at after each change.
+	local function wait_for(done, timeout)
+		local deadline = core.deadline(timeout)
+		while not done() do
+			local left = deadline and core.left(deadline)
+			local waiter = spawn(sleep, "8760h")
+			self.waiters[#self.waiters + 1] = waiter
+			local _, _, code = waiter:wait(left and { timeout = left } or nil)
+			waiter:cancel()
+			if code == "ETIMEDOUT" then return done() end
+		end
+		return true
+	end
+
+	local function stop(list)
+		local problems
+		for _, m in ipairs(list) do m.machine.wanted = false end
+		for _, m in ipairs(list) do
+			if m.machine.state == "waiting" or m.machine.state == "backoff" then m.machine:tell("stop", "was asked to stop") end
+		end
+		for _, m in ipairs(list) do
+			m.machine:tell("stop", "was asked to stop")
+			wait_for(function() return DOWN[m.machine.state] or m.closed end)
+			if m.machine.state == "quarantined" then
+				problems = (problems and problems .. "; " or "") .. ("zone %s: %s"):format(m.name, m.machine.reason)
+			end
+		end
+		if problems then return nil, "EBUSY: " .. problems, "EBUSY" end
+		return true
+	end
+
+	function self.stop_all()
+		local list = {}
+		for i = #self.list, 1, -1 do list[#list + 1] = self.list[i] end
+		return stop(list)
+	end
+
+	local function named(which, method)
+		local spec = dsl.spec_of(which)
+		local m = self.by_name[spec and spec.name or which]
+		if m then return m end
+		error(("%s: %s is not supervised here%s"):format(method, tostring(which), nearest.hint(which, self.by_name)), 4)
+	end
+
+	local function facts(m)
+		return { zone = m.name, state = m.machine.state, reason = m.machine.reason, starts = m.starts, failures = #m.machine.failures }
+	end
+
+	local methods = {}
+
+	function methods.status()
+		local rows = {}
+		for i, m in ipairs(self.list) do rows[i] = facts(m) end
+		return frozen.with_text(rows, "policy.supervise.status", function(list)
+			local lines = {}
+			for i, row in ipairs(list) do
+				lines[i] = ("%s: %s%s"):format(row.zone, row.state, row.reason ~= "" and ": " .. row.reason or "")
+			end
+			return table.concat(lines, "\n")
+		end)
+	end
+
+	function methods.wait(_, given)
+		if define.active then define.finish "a running zone" end
+		local timeout = type(given) == "table" and given.timeout or nil
+		local down
+		local done = wait_for(function()
+			for _, m in ipairs(self.list) do
+				if DOWN[m.machine.state] or m.closed then
+					down = m
+					return true
+				end
+				if m.machine.state ~= "ready" then return false end
+			end
+			return true
+		end, timeout)
+		if down then
+			return nil, ("ECANCELED: zone %s is %s: %s"):format(down.name,
+				down.closed and "not supervised any more" or down.machine.state, down.machine.reason), "ECANCELED"
+		elseif not done then
+			return nil, "ETIMEDOUT: not all zones are ready in time\n" .. tostring(methods.status()), "ETIMEDOUT"
+		end
+		return true
+	end
+
+	function methods.stop(_, which)
+		if define.active then return define.intend() end
+		if which ~= nil then return stop { named(which, "stop") } end
+		return self.stop_all()
+	end
+
+	function methods.start(_, which)
+		if define.active then return define.intend() end
+		local m = which ~= nil and named(which, "start")
+		for _, other in ipairs(m and { m } or self.list) do other.machine:tell("start", "") end
+		if m and m.machine.state == "quarantined" then
+			return nil, ("EBUSY: zone %s: %s"):format(m.name, m.machine.reason), "EBUSY"
+		end
+		return true
+	end
+
+	function methods.release(_, which)
+		if define.active then return define.intend() end
+		named(which, "release").machine:tell("release", "it was taken out of quarantine")
+		return true
+	end
+
+	function methods.close()
+		for _, m in ipairs(self.list) do
+			if not m.closed then
+				m.closed, taken[m.name] = true, nil
+				for _, listener in ipairs(m.listeners or {}) do listener:close() end
+				for _, task in ipairs(m.tasks) do task:cancel() end
+				status.set(m.name, nil)
+			end
+		end
+		if self.signal then self.signal:close() end
+		wake()
+		return true
+	end
+
+	function self.begin()
+		for _, m in ipairs(self.list) do
+			taken[m.name] = true
+			listen(m)
+		end
+		if rules.on_exit == "stop" then
+			self.signal = assert(event.signal("TERM", function()
+				self.stop_all()
+				os.exit(0)
+			end))
+		end
+		evaluate()
+	end
+
+	self.object = frozen.object {
+		name = "hvsh.supervisor", fields = methods, strict = true, close = methods.close,
+		tostring = function() return tostring(methods.status()) end,
+	}
+	return self
+end
+
+local function begin_all(given)
+	local rules = options.read(given, 3)
+	for _, z in ipairs(rules.zones) do
+		if taken[z.name] then error(("supervise: zone %s is supervised already"):format(z.name), 3) end
+	end
+	local self = supervisor(rules)
+	if define.active then define.intend() else self.begin() end
+	return self.object
+end
+
+-- A tail call would take the line of the script out of messages.
+function supervise.zones(given)
+	local object = begin_all(given)
+	return object
+end
+
+return setmetatable(supervise, { __call = function(_, given)
+	local object = begin_all(given)
+	return object
+end })
