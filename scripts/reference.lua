@@ -9,7 +9,7 @@ local out = {}
 local function add(fmt, ...) out[#out + 1] = select("#", ...) > 0 and fmt:format(...) or fmt end
 
 -- Tables that people write, in the order of the reference.
-local roots = { "zone", "blk", "net", "console", "rng", "scmi", "slot", "gpu", "input", "board" }
+local roots = { "zone", "blk", "net", "console", "rng", "scmi", "slot", "gpu", "input", "custom", "board" }
 
 local listed = {}
 for _, name in ipairs(roots) do listed[name] = true end
@@ -159,10 +159,7 @@ end
 
 -- ---- the manual page
 
-local function roff(text)
-	text = text:gsub("`([^`\n]+)`", "%1"):gsub("\\", "\\e"):gsub("%-", "\\-"):gsub("^([.'])", "\\&%1"):gsub("\n([.'])", "\n\\&%1")
-	return (text:gsub("[\xc2-\xf4][\x80-\xbf]+", function(c) return ("\\[u%04X]"):format(utf8.codepoint(c)) end))
-end
+local roff = dofile((arg[0]:match "^.*/" or "./") .. "roff.lua").text
 
 local function roff_code(text)
 	add ".PP"
@@ -200,25 +197,11 @@ local function man_class(class)
 	roff_rows(rows)
 end
 
-local function man_table(about)
-	add(".SS Fields of %s", roff(about.path))
-	local rows = {}
-	for i, name in ipairs(about.fields) do
-		local field = schema.describe(about.path .. "." .. name)
-		local text = ("%s Takes %s."):format(field.doc, help.kind_words(field))
-		if field.required then
-			text = text .. " Required."
-		elseif field.default ~= nil then
-			text = ("%s Default: %s."):format(text, tostring(field.default))
-		end
-		rows[i] = { ("%s = %s"):format(name, field.example), text }
-	end
-	roff_rows(rows)
-end
-
 local function manual()
-	add('.\\" Written by scripts/reference.sh from lua/meta and lua/prelude/schema.lua.')
-	add '.TH hvsh\\-lua 7 "" "hvsh" "hvsh"'
+	add('.\\" Written by scripts/reference.sh from lua/meta: change that.')
+	add '.TH hvsh\\-lua 7 "" hvsh "hvisor"'
+	add ".ad l"
+	add ".nh"
 	add ".SH NAME"
 	add "hvsh\\-lua \\- what scripts of hvsh(1) have"
 	add ".SH DESCRIPTION"
@@ -236,10 +219,8 @@ local function manual()
 			end
 		end
 	end
-	add ".SH TABLES THAT DEFINE"
-	for _, root in ipairs(roots) do
-		for _, about in ipairs(tables_below(root, {})) do man_table(about) end
-	end
+	add ".SH SEE ALSO"
+	add "hvsh(1), hvsh\\-zone(5), lua(1)"
 end
 
 -- ---- annotations of tables
@@ -250,7 +231,7 @@ local plain = {
 	integer = "integer", size = "hvsh.size", address = "hvsh.address", string = "string", path = "string", boolean = "boolean",
 	mac = "string", bdf = "string", numbers = "integer[]|string", range = "integer[]", texts = "string[]",
 	lent = '(integer|string)[]|"all"', region = "string|integer", devices = "hvsh.definition[]", board = "hvsh.board|hvsh.fields.board",
-	given = "(string|table)[]", rates = "table<string,table>",
+	given = "(string|table)[]", rates = "table<string,table>", bytes = "string", duration = "string|number", ["function"] = "function",
 }
 
 local function annotation(field)

@@ -1,34 +1,24 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# reference.sh [man FILE]: writes docs/reference.md and lua/meta/fields.lua anew, or the manual page hvsh-lua(7), from
-# lua/meta and the schema that are inside the binary: HVSH (build/native/hvsh).
+# reference.sh: writes anew what is made of lua/meta, the schema and the table of commands that are inside the binary HVSH
+# (build/native/hvsh): docs/reference.md, lua/meta/fields.lua, and the manual pages in docs/man.
 set -eu
 cd "$(dirname "$0")/.."
 hvsh=${HVSH:-build/native/hvsh}
 
-# One file, whole or not at all.
+# write FILE SCRIPT ARG: one file, whole or not at all.
 write() {
-	"$hvsh" scripts/reference.lua "$1" >"$2.tmp" || { rm -f "$2.tmp"; exit 1; }
-	if cmp -s "$2.tmp" "$2"; then
-		rm -f "$2.tmp"
+	"$hvsh" "$2" "$3" >"$1.tmp" || { rm -f "$1.tmp"; exit 1; }
+	if cmp -s "$1.tmp" "$1"; then
+		rm -f "$1.tmp"
 	else
-		mv "$2.tmp" "$2"
-		echo "reference.sh: wrote $2"
+		mv "$1.tmp" "$1"
+		echo "reference.sh: wrote $1"
 	fi
 }
 
-case ${1-} in
-'')
-	write reference docs/reference.md
-	write fields lua/meta/fields.lua
-	;;
-man)
-	out=${2:-build/man/hvsh-lua.7}
-	mkdir -p "$(dirname "$out")"
-	write man "$out"
-	;;
-*)
-	echo "usage: scripts/reference.sh [man [FILE]]" >&2
-	exit 2
-	;;
-esac
+[ $# = 0 ] || { echo "usage: scripts/reference.sh" >&2; exit 2; }
+write docs/reference.md scripts/reference.lua reference
+write lua/meta/fields.lua scripts/reference.lua fields
+write docs/man/hvsh-lua.7 scripts/reference.lua man
+for page in docs/man/*.in; do write "${page%.in}" scripts/manual.lua "$page"; done

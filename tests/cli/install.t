@@ -8,6 +8,12 @@ run "$root/opt/hvsh/bin/hvsh" --version
 out_has "hvsh" "the program runs"
 run "$root/opt/hvsh/bin/hvisor" --help
 is 0 "under the old name, too"
+share=$root/opt/hvsh/share
+for file in man/man1/hvsh.1 man/man5/hvsh-zone.5 man/man7/hvsh-lua.7 bash-completion/completions/hvsh \
+	doc/hvsh/install.md hvsh/examples/boot_zones.lua hvsh/examples/images/make.lua; do
+	[ -s "$share/$file" ]
+	tap $? "share/$file"
+done
 
 # systemd-analyze looks for what the unit runs.
 units=$root/opt/hvsh/lib/systemd/system

@@ -115,7 +115,11 @@ local samples = {
 	["hvsh.console"] = zone1:device("hvc0"):open(),
 	["hvsh.definition"] = blk "root" { image = images .. "/rootfs1.ext4" },
 	["hvsh.task"] = spawn(function() end),
+	["hvsh.event"] = event,
+	["hvsh.listener"] = zone1:on("error", print),
+	["hvsh.supervisor"] = require "policy.supervise" { zone1 },
 	["hvsh.board"] = require "board.qemu_virt",
+	["hvsh.policy"] = zone1:device "root":policy { ops = { "discard" }, decide = function() end },
 }
 
 -- Names an object answers to, found in the functions behind it: what is added there is found here.
@@ -244,7 +248,18 @@ t.test("every field of every record has an entry", function()
 	for _, device in ipairs(zone1:devices()) do
 		record("hvsh.device", device)
 		record("hvsh.stats", device.stats)
+		record("hvsh.device_limits", device.limits)
+		record("hvsh.queue", device.queues[1])
 	end
+	local facts
+	local stop = event.listen(function(e) facts = e end)
+	assert(zone1:device "eth0":link(false))
+	for _ = 1, 1000 do
+		if facts and facts.device then break end
+		sleep "10ms"
+	end
+	stop()
+	record("hvsh.event_facts", facts)
 	record("hvsh.port", zone1:device("hvc0").ports[1])
 	for _, range in ipairs(assert(memmap.ranges())) do record("hvsh.range", range) end
 	record("hvsh.info", hv.info())
