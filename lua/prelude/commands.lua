@@ -134,7 +134,7 @@ local global_options = {
 	{ "--board NAME", "the machine, where no zone of a script names its board" },
 	{ "--arch ARCH", "arm64, riscv64, loongarch64 or x86_64" },
 	{ "--abi LAYOUT", "the configuration layout: 3 4A 4B 5A 5B 6" },
-	{ "-d", "in the background, once the zones of a script are started and served" },
+	{ "-d", "before the command: in the background, once a script's zones are served" },
 	{ "--no-serve", "somebody else serves the virtio devices of the zones that are started" },
 	{ "--allow FOLDER", "the service may write beneath it from its sandbox (docs/security.md)" },
 	{ "--no-sandbox", "the service keeps all its rights" },
