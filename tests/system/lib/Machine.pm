@@ -7,6 +7,7 @@
 #   my $text = $m->must("hvsh list");              # a command in zone0; dies unless its exit status is 0
 #   my ($status, $text) = $m->run("hvsh list");
 #   $m->console("linux1/hvc0", sub { $m->must("uname -r") });   # the same commands, in a zone
+#   my $ppm = $m->display;        # what zone0's graphics card shows: boot(display => [1280, 800]) puts one in
 #   $m->finish;                   # zone0's kernel has nothing to complain of; ends QEMU and the test
 #
 # Environment: HVSH_SYSTEM (the folder of images.sh), HVSH_HYPERVISOR (minivisor.bin), HVISOR (a real hvisor's binary
@@ -18,6 +19,8 @@ use Errno qw(EAGAIN EINTR);
 use Fcntl qw(F_GETFL F_SETFL O_NONBLOCK);
 use IO::Handle;
 use IO::Select;
+use IO::Socket::UNIX;
+use JSON::PP ();
 use POSIX qw(WNOHANG);
 use Time::HiRes qw(time);
 use Test::More ();
@@ -81,10 +84,17 @@ sub qemu_command {
 			push @loads, ["$work/options", 0x40200000];
 		}
 	}
+	my @display;
+	if ($opt{display}) {
+		my ($width, $height) = @{$opt{display}};
+		unlink "$work/qmp";
+		@display = ('-device', "virtio-gpu-device,id=display,bus=virtio-mmio-bus.0,xres=$width,yres=$height",
+			'-qmp', "unix:$work/qmp,server=on,wait=off");
+	}
 	return ('qemu-system-aarch64', '-M', 'virt,gic-version=3,virtualization=on', qw(-cpu cortex-a72 -smp 4 -m 2G),
 		qw(-nic none -no-reboot -global virtio-mmio.force-legacy=false), @{$opt{line}},
 		'-drive', "file=$work/disk.img,if=none,format=raw,id=disk,cache=unsafe",
-		'-device', 'virtio-blk-device,drive=disk,bus=virtio-mmio-bus.31',
+		'-device', 'virtio-blk-device,drive=disk,bus=virtio-mmio-bus.31', @display,
 		(map { ('-device', sprintf('loader,file=%s,addr=0x%x,force-raw=on', @$_)) } @loads),
 		'-device', sprintf('loader,addr=0x%x,cpu-num=0', $entry));
 }
@@ -214,6 +224,47 @@ sub until_says {
 		seek $file, $start, 0;
 		truncate $file, $start;
 		print $file @said;
+	}
+}
+
+# ---- the display
+
+# What is on it, as QEMU has it: the bytes of a PPM file.
+sub display {
+	my ($self) = @_;
+	my $file = "$self->{work}/display.ppm";
+	unlink $file;
+	$self->{qmp} //= do {
+		my $qmp = IO::Socket::UNIX->new("$self->{work}/qmp") or $self->fail_now("QEMU's socket: $!");
+		$self->{qmp_received} = '';
+		$self->qmp_answer($qmp, 'QMP');
+		$self->qmp_ask($qmp, 'qmp_capabilities');
+		$qmp;
+	};
+	$self->qmp_ask($self->{qmp}, 'screendump', { filename => $file, device => 'display' });
+	open my $f, '<:raw', $file or $self->fail_now("$file: $!");
+	local $/;
+	return <$f>;
+}
+
+sub qmp_ask {
+	my ($self, $qmp, $command, $arguments) = @_;
+	$qmp->syswrite(JSON::PP::encode_json({ execute => $command, $arguments ? (arguments => $arguments) : () }) . "\n");
+	$self->qmp_answer($qmp, 'return');
+}
+
+# Reads on until an object with that key; what else happens is left out.
+sub qmp_answer {
+	my ($self, $qmp, $key) = @_;
+	my $select = IO::Select->new($qmp);
+	while (1) {
+		while ($self->{qmp_received} =~ s/\A([^\n]*)\n//) {
+			my $object = JSON::PP::decode_json($1);
+			return if exists $object->{$key};
+			$self->fail_now("QEMU's answer: $1") if $object->{error};
+		}
+		$select->can_read(60 * $slow) && $qmp->sysread($self->{qmp_received}, 65536, length $self->{qmp_received})
+			or $self->fail_now('QEMU does not answer at its socket');
 	}
 }
 

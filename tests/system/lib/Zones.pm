@@ -4,7 +4,7 @@ package Zones;
 use strict;
 use warnings;
 use Exporter 'import';
-our @EXPORT = qw(serve lives life serve_only in_zone service_log service_pid);
+our @EXPORT = qw(serve lives life serve_only serve_script in_zone service_log service_pid);
 
 # Starts the service with those zones and returns when each has come up.
 sub serve {
@@ -16,8 +16,13 @@ sub serve {
 # Starts the service, and waits until it says that it serves.
 sub serve_only {
 	my ($m, @zones) = @_;
+	serve_script($m, 'boot_zones.lua', @zones);
+}
+
+sub serve_script {
+	my ($m, $script, @zones) = @_;
 	$m->{ask} = ['hvsh list', 'tail -n 20 /run/service.log', (map { "tail -n 15 /run/$_.log" } @zones), 'dmesg | tail -n 5'];
-	$m->must("HVSH_ZONES='@zones' hvsh boot_zones.lua </dev/null >/run/service.log 2>&1 & echo \$! >/run/service.pid");
+	$m->must("HVSH_ZONES='@zones' hvsh $script </dev/null >/run/service.log 2>&1 & echo \$! >/run/service.pid");
 	$m->until_says('cat /run/service.log; kill -0 $(cat /run/service.pid) || echo it has ended',
 		qr/serving|it has ended/, 60, 'the service');
 	my $log = service_log($m);
@@ -44,10 +49,10 @@ sub in_zone {
 	my ($m, $zone, $do) = @_;
 	$m->type("hvsh console --back 0 $zone/hvc0\n");
 	$m->expect(qr/attached \(Ctrl-\] ends\)/, 30, "$zone\'s console");
-	# What is typed before the terminal is raw does not reach the zone.
+	# What is typed before the terminal is raw does not reach the zone. There is no prompt when this is not the first time.
 	for (1 .. 30) {
-		$m->type("\n");
-		last if $m->sees(qr/# /, 1, "$zone\'s prompt");
+		$m->type("\necho he''re\n");
+		last if $m->sees(qr/^here\n/m, 1, "$zone\'s shell");
 	}
 	$m->type("stty -echo -onlcr; PS1= PS2=; export TERM=dumb; echo re''ady\n");
 	$m->expect(qr/^ready\n/m, 30, "$zone\'s shell");
