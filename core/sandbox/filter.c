@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <linux/netlink.h>
 #include <linux/prctl.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -306,6 +307,22 @@ static int add_ioctl(scmp_filter_ctx ctx)
 	return rc;
 }
 
+/* Screens hear of cables by them; no other netlink, which would change networks. */
+static int add_uevents(scmp_filter_ctx ctx)
+{
+	const struct scmp_arg_cmp cmp[] = {
+		{ .arg = 0, .op = SCMP_CMP_MASKED_EQ, .datum_a = UINT32_MAX, .datum_b = AF_NETLINK },
+		{ .arg = 2,
+		  .op = SCMP_CMP_MASKED_EQ,
+		  .datum_a = UINT32_MAX,
+		  .datum_b = NETLINK_KOBJECT_UEVENT },
+	};
+	int number = seccomp_syscall_resolve_name("socket");
+
+	return number < 0 ? 0
+			  : seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, number, COUNT(cmp), cmp);
+}
+
 /* Those that are fine with some arguments. */
 static int add_particular(scmp_filter_ctx ctx)
 {
@@ -326,6 +343,8 @@ static int add_particular(scmp_filter_ctx ctx)
 		rc = add_one(ctx, SCMP_ACT_ALLOW, "kill", 0, whole, self);
 	if (!rc)
 		rc = add_one(ctx, SCMP_ACT_ALLOW, "socket", 0, whole, AF_UNIX);
+	if (!rc)
+		rc = add_uevents(ctx);
 	for (size_t i = 0; i < COUNT(prctls) && !rc; i++)
 		rc = add_one(ctx, SCMP_ACT_ALLOW, "prctl", 0, whole, prctls[i]);
 	return rc;

@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <linux/netlink.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -176,6 +177,7 @@ static void refused(void)
 	rig_need(hv_sandbox_state()->seccomp, "seccomp");
 	CHECK(refuses(socket(AF_INET, SOCK_STREAM, 0)));
 	CHECK(refuses(socket(AF_NETLINK, SOCK_RAW, 0)));
+	CHECK(!refuses(socket(AF_NETLINK, SOCK_RAW, NETLINK_KOBJECT_UEVENT)));
 	CHECK(refuses(socket(AF_PACKET, SOCK_RAW, 0)));
 	CHECK(refuses(kill(getppid(), 0)));
 	CHECK(refuses(syscall(SYS_setuid, 0)));
