@@ -6,7 +6,13 @@ set -euo pipefail
 build=$(realpath "$1")
 cd "$(dirname "$0")/.."
 place=$(mktemp -d)
-trap 'rm -rf "$place"' EXIT
+# A service that a failure has left.
+leave() {
+	local lock=$place/machine/lock
+	[ ! -e "$lock" ] || flock -n "$lock" true || kill "$(cat "$lock")" || :
+	rm -rf "$place"
+}
+trap leave EXIT
 cp -R examples/. "$place"
 cd "$place"
 PATH=$build:$PATH

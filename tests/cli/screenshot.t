@@ -1,10 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What a zone's screen shows, as a file: from Lua and by the command. The simulated guest draws a test card.
 . "$HVSH_TESTS/lib/tap.sh"
-cp -R examples/. "$work"
-cd "$work" || exit 1
-"$HVSH" images/make.lua >/dev/null || exit 1
-trap 'kill $(cat "$work"/pid 2>/dev/null) 2>/dev/null; rm -rf "$work"' EXIT
+. "$HVSH_TESTS/lib/service.sh"
 
 # without graphics cards there is nothing to test
 run "$HVSH" --sim -e 'dofile "screen.lua" zones.stop()'
