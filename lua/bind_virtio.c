@@ -167,7 +167,7 @@ static void push_limits(lua_State *L, struct hv_limit *limit)
 	push_rate(L, "bps", &bytes);
 }
 
-/* {{size=, ready=}…}: size 0 before the driver has said. */
+/* {{size=, ready=, completed=, kicks=, interrupts=}…}: size 0 before the driver has said. */
 static void push_queues(lua_State *L, struct hv_vdev *dev)
 {
 	uint16_t size[HV_VDEV_QUEUES];
@@ -181,8 +181,13 @@ static void push_queues(lua_State *L, struct hv_vdev *dev)
 	pthread_mutex_unlock(&dev->lock);
 	lua_createtable(L, (int)dev->n_queues, 0);
 	for (unsigned int i = 0; i < dev->n_queues; i++) {
-		lua_createtable(L, 0, 2);
+		const struct hv_vq *vq = &dev->queues[i];
+
+		lua_createtable(L, 0, 5);
 		hv_bind_field_int(L, "size", size[i]);
+		hv_bind_field_int(L, "completed", (lua_Integer)count(&vq->completed));
+		hv_bind_field_int(L, "kicks", (lua_Integer)count(&vq->kicks));
+		hv_bind_field_int(L, "interrupts", (lua_Integer)count(&vq->interrupts));
 		lua_pushboolean(L, ready[i]);
 		lua_setfield(L, -2, "ready");
 		lua_rawseti(L, -2, (lua_Integer)i + 1);

@@ -109,13 +109,18 @@ static void interrupt(struct hv_vdev *dev, uint32_t cause)
 
 void hv_vq_flush(struct hv_vq *vq)
 {
-	if (vq->ring.published == vq->ring.used_idx)
+	uint16_t n = (uint16_t)(vq->ring.used_idx - vq->ring.published);
+
+	if (!n)
 		return;
 	atomic_store_explicit(&vq->worker->answered, true, memory_order_relaxed);
-	if (hv_queue_flush(&vq->ring))
+	hv_stat_add(&vq->completed, n);
+	if (hv_queue_flush(&vq->ring)) {
+		hv_stat_add(&vq->interrupts, 1);
 		interrupt(vq->dev, VIRTIO_MMIO_INT_VRING);
-	else
+	} else {
 		hv_stat_add(&vq->dev->stats.suppressed, 1);
+	}
 }
 
 static void config_interrupt(struct hv_vdev *dev)

@@ -152,6 +152,10 @@ struct hv_vq {
 	bool adopt;  /* its first start takes up what is kept */
 	bool ending; /* QueueReady = 0 or QueueReset waits for the worker */
 	uint64_t desc, avail, used;
+	/* never reset while the device lives; relaxed */
+	_Atomic uint64_t completed;  /* chains shown as used */
+	_Atomic uint64_t kicks;	     /* QueueNotify writes for it */
+	_Atomic uint64_t interrupts; /* asked for */
 };
 
 struct hv_vdev {

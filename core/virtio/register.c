@@ -142,6 +142,8 @@ static void make_ready(struct hv_vdev *dev, struct hv_vq *vq)
 static void notify(struct hv_vdev *dev, uint32_t index)
 {
 	hv_stat_add(&dev->stats.kicks, 1);
+	if (index < dev->n_queues)
+		hv_stat_add(&dev->queues[index].kicks, 1);
 	if (index < dev->n_queues && dev->queues[index].ready && !dev->queues[index].ending &&
 	    dev->status & VIRTIO_CONFIG_S_DRIVER_OK && !atomic_load(&dev->broken))
 		hv_worker_kick(dev->queues[index].worker, index);

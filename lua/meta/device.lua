@@ -530,6 +530,9 @@ local device_limits = {}
 ---A queue between guest and device.
 ---@field size integer [count] Entries, as the driver has said; 0 before that.
 ---@field ready boolean  The driver uses it.
+---@field completed integer [count] Requests that were answered, since the device was made.
+---@field kicks integer [count] How often the driver said that there is something to do.
+---@field interrupts integer [count] Asked for by what was answered here.
 local queue = {}
 
 ---@class hvsh.screen

@@ -71,9 +71,10 @@ local list = {
 			{ name = "--once", doc = "one table, of one interval" },
 			{ name = "--sort", value = "KEY", doc = "name, requests, bytes, latency, kicks, interrupts or errors" },
 			{ name = "--interval", value = "TIME", doc = "between two looks (default 2s)" },
+			{ name = "--queues", doc = "a line for each queue below its device" },
 		},
 		doc = "what devices do at the moment",
-		more = "On a terminal q leaves; n r b l k i e sort by name, requests, bytes, latency, kicks, interrupts, errors. "
+		more = "On a terminal q leaves; u shows and hides queues; n r b l k i e sort by name, requests, bytes, latency, kicks, interrupts, errors. "
 			.. "Elsewhere a table after each interval; --json: an object after each, one a line." },
 	{ name = "events", args = "", max = 0, module = "events", options = { JSON },
 		doc = "what happens to zones and devices, until Ctrl-C",

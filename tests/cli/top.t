@@ -41,16 +41,25 @@ local function device(zone, name)
 end
 local busy, idle = device("linux2", "root"), device("linux1", "root")
 print("busy", busy.rates.requests > 0, busy.rates.read_bytes >= 65536, busy.rates.p50 > 0, busy.rates.p99 >= busy.rates.p50, busy.queues_ready)
+local queue = busy.queue_rates[1]
+print("queue", #busy.queue_rates, queue.queue, queue.ready, queue.size > 0,
+	math.abs(queue.rates.requests - busy.rates.requests) < 0.1 * busy.rates.requests, queue.rates.interrupts > 0)
 print("idle", idle.rates.requests, idle.rates.read_bytes, idle.rates.p50)
 for _, z in ipairs(o.zones) do if z.name == "linux2" then print("zone", z.devices, z.rates.requests >= busy.rates.requests) end end
 LUA
 printf '%s' "$out" >out.json
 run hvsh find.lua
 out_has "busy	true	true	true	true	1" "a device that works"
+out_has "queue	1	0	true	true	true	true" "and its queue, which has all of its requests"
 out_has "idle	0.0	0.0	nil" "one that does not"
 out_has "zone	3	true" "a zone is the sum of its devices"
+sim top --once --interval 500ms --queues
+is 0 "top --once --queues"
+[[ $out =~ linux1/eth0\ +net\ [^$'\n']*$'\n'\ \ queue\ 0\ +ready[^$'\n']*$'\n'\ \ queue\ 1 ]]
+tap $? "queues stand below their device"
 sim top --once --interval 500ms --sort requests
 is 0 "top --once"
+out_lacks "queue 0" "which has no lines for queues"
 out_has "SIMULATED"
 out_has "bridge: "
 [[ $out =~ ID\ +ZONE.*DEVICE\ +TYPE.*linux2/[a-z0-9]+\ .*linux1/ ]]

@@ -71,6 +71,12 @@ local device_counters = {
 	{ "wakeups", "wakeups", "How often a sleeping worker was woken." },
 }
 
+local queue_counters = {
+	{ "requests", "completed", "Requests of a queue that were answered." },
+	{ "kicks", "kicks", "How often the guest called the device for a queue." },
+	{ "interrupts", "interrupts", "Interrupts asked for by what was answered in a queue." },
+}
+
 local bridge_counters = {
 	{ "registers", "registers", "Register accesses that were answered." },
 	{ "unknown", "unknown", "Accesses to no device's window." },
@@ -101,6 +107,17 @@ function command.text(sample)
 	for _, counter in ipairs(device_counters) do
 		metric(out, ("hvsh_device_%s_total"):format(counter[1]), "counter", counter[3], function(write)
 			for _, d in ipairs(sample.devices) do write(of_device(d), d.stats[counter[2]]) end
+		end)
+	end
+	for _, counter in ipairs(queue_counters) do
+		metric(out, ("hvsh_queue_%s_total"):format(counter[1]), "counter", counter[3], function(write)
+			for _, d in ipairs(sample.devices) do
+				for i, queue in ipairs(d.queues) do
+					local id = of_device(d)
+					id[#id + 1] = { "queue", i - 1 }
+					write(id, queue[counter[2]])
+				end
+			end
 		end)
 	end
 	metric(out, "hvsh_device_latency_seconds", "histogram", "From when a request was taken to its answer.", function(write)

@@ -33,15 +33,23 @@ local counters = {
 	kicks = "kicks", interrupts = "interrupts", wakeups = "wakeups",
 }
 
-local function device_rates(d, before, seconds)
+local function device_rates(d, before, queues_before, seconds)
 	local now, rates = d.stats, {}
 	for name, counter in pairs(counters) do rates[name] = per_second(now[counter], before and before[counter], seconds) end
 	local latency = latency_since(now.latency, before and before.latency)
 	rates.p50, rates.p99 = device.quantile(latency, 0.5), device.quantile(latency, 0.99)
-	local ready = 0
-	for _, queue in ipairs(d.queues) do ready = ready + (queue.ready and 1 or 0) end
+	local ready, queues = 0, {}
+	for i, queue in ipairs(d.queues) do
+		local old = queues_before and queues_before[i] or {}
+		ready = ready + (queue.ready and 1 or 0)
+		queues[i] = { queue = i - 1, size = queue.size, ready = queue.ready, rates = {
+			requests = per_second(queue.completed, old.completed, seconds), kicks = per_second(queue.kicks, old.kicks, seconds),
+			interrupts = per_second(queue.interrupts, old.interrupts, seconds),
+		} }
+	end
 	return {
 		zone = d.zone, device = d.name, type = d.type, state = d.state, queues = #d.queues, queues_ready = ready, rates = rates,
+		queue_rates = queues,
 	}
 end
 
@@ -51,11 +59,12 @@ local bridge_counters = { "registers", "sleeps", "wakeups", "lost_wakeups", "inj
 function command.rates(before, now)
 	local seconds = math.max((now.now - before.now) / 1e9, 1e-3)
 	local known = {}
-	for _, d in ipairs(before.devices) do known[d.zone .. "/" .. d.name] = d.stats end
+	for _, d in ipairs(before.devices) do known[d.zone .. "/" .. d.name] = d end
 	local result = { interval = seconds, process = now.process, bridge = {}, zones = {}, devices = {} }
 	local sums = {}
 	for i, d in ipairs(now.devices) do
-		local row = device_rates(d, known[d.zone .. "/" .. d.name], seconds)
+		local old = known[d.zone .. "/" .. d.name] or {}
+		local row = device_rates(d, old.stats, old.queues, seconds)
 		result.devices[i] = row
 		local sum = sums[d.zone] or { devices = 0, requests = 0, read_bytes = 0, written_bytes = 0, interrupts = 0 }
 		sum.devices = sum.devices + 1
@@ -122,20 +131,32 @@ local function age(seconds)
 	return ("%d d %d h"):format(s // 86400, s % 86400 // 3600)
 end
 
+-- Devices, and below each its queues.
+local function with_queues(devices)
+	local rows = {}
+	for _, d in ipairs(devices) do
+		rows[#rows + 1] = d
+		table.move(d.queue_rates, 1, #d.queue_rates, #rows + 1, rows)
+	end
+	return rows
+end
+
 -- { heading, right, what it shows, how soon it gives way where there is no room (0: never), the sort it is, least = width }
+-- What is not counted for a queue stays empty in its line.
 local device_columns = {
-	{ "DEVICE", false, function(d) return term.clean(d.zone .. "/" .. d.device) end, 0, "name" },
-	{ "TYPE", false, function(d) return d.type end, 6 },
-	{ "STATE", false, function(d) return d.state end, 3 },
-	{ "QUEUES", true, function(d) return ("%d/%d"):format(d.queues_ready, d.queues) end, 9 },
+	{ "DEVICE", false, function(d) return d.queue and ("  queue %d"):format(d.queue) or term.clean(d.zone .. "/" .. d.device) end,
+		0, "name" },
+	{ "TYPE", false, function(d) return d.type or "" end, 6 },
+	{ "STATE", false, function(d) return d.state or d.ready and "ready" or "unused" end, 3 },
+	{ "QUEUES", true, function(d) return d.queue and ("%d"):format(d.size) or ("%d/%d"):format(d.queues_ready, d.queues) end, 9 },
 	{ "REQ/S", true, function(d) return count(d.rates.requests) end, 0, "requests", least = 5 },
-	{ "READ/S", true, function(d) return size(d.rates.read_bytes) end, 1, "bytes", least = 5 },
-	{ "WRITE/S", true, function(d) return size(d.rates.written_bytes) end, 1, "bytes", least = 5 },
-	{ "P50", true, function(d) return device.time_text(d.rates.p50) end, 5, least = 7 },
-	{ "P99", true, function(d) return device.time_text(d.rates.p99) end, 2, "latency", least = 7 },
+	{ "READ/S", true, function(d) return d.queue and "" or size(d.rates.read_bytes) end, 1, "bytes", least = 5 },
+	{ "WRITE/S", true, function(d) return d.queue and "" or size(d.rates.written_bytes) end, 1, "bytes", least = 5 },
+	{ "P50", true, function(d) return d.queue and "" or device.time_text(d.rates.p50) end, 5, least = 7 },
+	{ "P99", true, function(d) return d.queue and "" or device.time_text(d.rates.p99) end, 2, "latency", least = 7 },
 	{ "KICK/S", true, function(d) return count(d.rates.kicks) end, 8, "kicks", least = 5 },
 	{ "IRQ/S", true, function(d) return count(d.rates.interrupts) end, 7, "interrupts", least = 5 },
-	{ "ERR/S", true, function(d) return count(d.rates.errors + d.rates.dropped) end, 4, "errors", least = 5 },
+	{ "ERR/S", true, function(d) return d.queue and "" or count(d.rates.errors + d.rates.dropped) end, 4, "errors", least = 5 },
 }
 
 local zone_columns = {
@@ -194,8 +215,8 @@ local function lines_of(columns, list, width, color, sort)
 	end
 end
 
--- The page, not longer than rows lines (nil: any length).
-local function page(rates, request, sort, columns, rows)
+-- The page, not longer than rows lines (nil: any length). queues: each with a line of its own.
+local function page(rates, request, sort, queues, columns, rows)
 	local color, process = request.color, rates.process
 	local head = ("hvsh top: service %d, up %s, %s, %.0f%% CPU%s"):format(process.pid or 0, age(process.uptime),
 		process.memory and term.size(process.memory) or "?", process.cpu * 100, common.simulated() and ", SIMULATED" or "")
@@ -204,7 +225,8 @@ local function page(rates, request, sort, columns, rows)
 		count(bridge.injections), count(bridge.sleeps), bridge.polling * 100) }
 	for i, line in ipairs(lines) do lines[i] = columns and term.cut(line, columns) or line end
 	local zones = lines_of(zone_columns, rates.zones, columns, color)
-	local devices = #rates.devices > 0 and lines_of(device_columns, rates.devices, columns, color, sort) or { "no devices" }
+	local devices = #rates.devices > 0 and lines_of(device_columns, queues and with_queues(rates.devices) or rates.devices,
+		columns, color, sort) or { "no devices" }
 	-- Of both tables so much that each begins.
 	local room = rows and rows - #lines - 2
 	if room and #zones + #devices > room then
@@ -227,7 +249,7 @@ end
 -- ---- the screen
 
 local keys = { n = "name", r = "requests", b = "bytes", l = "latency", k = "kicks", i = "interrupts", e = "errors" }
-local HELP = "q quit; sort by: n name r requests b bytes l latency k kicks i interrupts e errors"
+local HELP = "q quit u queues; sort: n name r reqs b bytes l latency k kicks i irqs e errors"
 
 -- Only lines that have changed are written: a serial line is slow.
 local function draw(shown, lines, columns)
@@ -249,6 +271,7 @@ local function full_screen(request, ask, interval, sort)
 	local ok, message = core.screen_enter()
 	if not ok then return common.fail(message) end
 	local failed
+	local queues = request.options.queues
 	do
 		local _ <close> = setmetatable({}, { __close = core.screen_leave })
 		local before, why = ask()
@@ -259,7 +282,7 @@ local function full_screen(request, ask, interval, sort)
 			local lines
 			if rates then
 				command.sort(rates.devices, sort)
-				lines = page(rates, request, sort, columns, rows - 1)
+				lines = page(rates, request, sort, queues, columns, rows - 1)
 			else
 				lines = { term.cut("hvsh top: looking", columns) }
 			end
@@ -274,6 +297,7 @@ local function full_screen(request, ask, interval, sort)
 				io.stdout:write "\27[2J"
 				shown = {}
 			end
+			if key == "u" then queues = not queues end
 			sort = key and keys[key:sub(-1)] or sort
 			if core.now() >= next_look then
 				local now
@@ -305,6 +329,7 @@ end
 local function json_of(rates)
 	rounded(rates)
 	for _, zone in ipairs(rates.zones) do zone.cpus = json.array(zone.cpus) end
+	for _, d in ipairs(rates.devices) do d.queue_rates = json.array(d.queue_rates) end
 	rates.zones, rates.devices = json.array(rates.zones), json.array(rates.devices)
 	rates.simulated = common.simulated()
 	return rates
@@ -329,7 +354,7 @@ local function plain(request, ask, interval, sort)
 			text = assert(json.encode(json_of(rates)))
 			commands.kept()
 		else
-			text = (again and "\n" or "") .. table.concat(page(rates, request, sort), "\n")
+			text = (again and "\n" or "") .. table.concat(page(rates, request, sort, request.options.queues), "\n")
 		end
 		if not (io.stdout:write(text, "\n") and io.stdout:flush()) then return 1 end
 		if request.options.once then return 0 end
