@@ -112,9 +112,38 @@ static void on_request(struct hv_control_conn *conn, uint32_t id, const char *js
 	}
 }
 
+static int tell_gone(lua_State *L)
+{
+	lua_getglobal(L, "require");
+	lua_pushliteral(L, "hvsh.control");
+	lua_call(L, 1, 1);
+	lua_getfield(L, -1, "gone");
+	lua_pushvalue(L, 1);
+	lua_call(L, 1, 0);
+	return 0;
+}
+
+/* Whoever has asked something may have left something behind. */
+static void on_closed(struct hv_control_conn *conn, void *arg)
+{
+	struct hv_session *s = arg;
+	lua_State *L = s->L;
+
+	if (s->closed || !hv_control_conn_data(conn) || !lua_checkstack(L, 8))
+		return;
+	lua_pushcfunction(L, tell_gone);
+	lua_pushinteger(L, (lua_Integer)number_of(conn));
+	if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+		hv_log_error("what process %d asked for goes on without it: %s",
+			     (int)hv_control_conn_pid(conn),
+			     lua_tostring(L, -1) ?: "an error that is no text");
+		lua_pop(L, 1);
+	}
+}
+
 int hv_control_start(struct hv_session *s, struct hv_err *err)
 {
-	static const struct hv_control_ops ops = { .request = on_request };
+	static const struct hv_control_ops ops = { .request = on_request, .closed = on_closed };
 	char path[4096];
 	const char *at = socket_path(s, path);
 	struct hv_loop *loop = hv_session_loop(s, err);

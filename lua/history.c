@@ -62,7 +62,11 @@ void hv_history_load(void)
 	/* Every prompt appends; one of many cuts what has become long. */
 	if (n <= 4 * LINES)
 		return;
-	fd = open_file(O_WRONLY | O_TRUNC);
+	fd = open_file(O_WRONLY);
+	if (fd >= 0 && ftruncate(fd, 0) < 0) {
+		close(fd);
+		return;
+	}
 	for (int i = 0; fd >= 0 && i < history_length; i++)
 		dprintf(fd, "%s\n", history_get(history_base + i)->line);
 	if (fd >= 0)

@@ -10,10 +10,23 @@ struct head {
 	bool data;
 };
 
+/* One that is never empty would grow for ever. */
+static void drop_taken(struct hv_shell_end *end)
+{
+	if (end->at <= end->queue.len / 2)
+		return;
+	end->queue.len -= end->at;
+	memmove(end->queue.data, end->queue.data + end->at, end->queue.len);
+	end->queue.data[end->queue.len] = '\0';
+	end->last = end->last > end->at ? end->last - end->at : 0;
+	end->at = 0;
+}
+
 bool hv_shell_end_put(struct hv_shell_end *end, bool data, const void *bytes, size_t len)
 {
 	struct head head = { .len = (uint32_t)len, .data = data };
 
+	drop_taken(end);
 	if (data && end->last_is_data && end->at < end->queue.len) {
 		hv_buf_add(&end->queue, bytes, len);
 		if (end->queue.failed)

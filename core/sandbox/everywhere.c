@@ -101,7 +101,7 @@ static int add_seen(struct seen *seen, long tid)
 }
 
 /*
- * io_uring's helpers are listed as threads but run in the kernel alone, and take no signals. They
+ * io_uring's workers are listed as threads but run in the kernel alone, and take no signals. They
  * end when they have had nothing to do for some seconds; younger ones are as restricted as who they
  * work for.
  */

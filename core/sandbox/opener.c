@@ -18,9 +18,9 @@
 static struct {
 	pthread_mutex_t lock;
 	struct opener_list list; /* until the seal */
-	int fd;
+	_Atomic int fd;
 	char *socket;
-	bool sealed;
+	_Atomic bool sealed;
 } opener = { .lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1 };
 
 /* ---- what is allowed */
@@ -290,7 +290,8 @@ int hv_opener_open(const char *path, int flags, mode_t mode)
 	int fd = open(path, flags, mode), before = errno, fds[HV_OPENER_FDS], rc;
 	unsigned int n;
 
-	if (fd >= 0 && !opener.sealed)
+	/* One that must not have been there, as beside a file that is replaced, comes only once. */
+	if (fd >= 0 && !opener.sealed && (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL))
 		hv_opener_allow((flags & O_ACCMODE) == O_RDONLY ? HV_ALLOW_READ : HV_ALLOW_WRITE,
 				path);
 	if (fd >= 0 || !can_ask())

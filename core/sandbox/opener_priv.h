@@ -37,15 +37,12 @@ struct opener_reply {
 
 /* ---- what is allowed */
 
-/*
- * Before fn is called with it, path leads to no other name: links in it are followed to its end
- * (last: also by its last part). No allocation beyond the list's own.
- */
+/* What may be opened; owns its texts. Not for several threads at once. */
 struct opener_list {
 	struct opener_entry {
 		unsigned int what;
 		char *path; /* as it was said */
-		char *real; /* where that led when it was said */
+		char *real; /* where that led when it was said; NULL: nowhere */
 	} * entries;
 	size_t n;
 };

@@ -35,37 +35,41 @@ static int lacks(int rc, const struct hv_err *why)
 	return 0;
 }
 
+/* The first failure is the one that is told; what comes after it is done all the same. */
+static void note(int *first, int rc, struct hv_err *err, const struct hv_err *why)
+{
+	if (rc >= 0 || *first)
+		return;
+	*first = hv_err_set(err, -rc, "%s", why->msg);
+}
+
 int hv_sandbox_close(struct hv_err *err)
 {
 	const struct rlimit none = { 0, 0 };
-	int ruleset, abi, rc;
+	struct hv_err why = { 0 };
+	int ruleset, abi, rc, first = 0;
 
 	if (state.closed)
 		return 0;
 	/* The list that the seal gives away says what the ruleset allows. */
-	ruleset = sandbox_ruleset(&abi, err);
-	rc = ruleset < 0 ? lacks(ruleset, err) : 0;
-	if (!rc && hv_opener_started())
-		rc = hv_opener_seal(err);
-	if (rc)
-		goto out;
+	ruleset = sandbox_ruleset(&abi, &why);
+	note(&first, ruleset < 0 ? lacks(ruleset, &why) : 0, err, &why);
+	note(&first, hv_opener_started() ? hv_opener_seal(&why) : 0, err, &why);
 	state.opener = hv_opener_sealed();
 	setrlimit(RLIMIT_CORE, &none);
 	if (!SANDBOX_SANITIZER)
 		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	rc = sandbox_everywhere(restrict_thread, &ruleset, err);
-	if (rc)
-		goto out;
-	state.landlock = ruleset < 0 ? 0 : abi;
-	rc = sandbox_filter(err);
+	rc = sandbox_everywhere(restrict_thread, &ruleset, &why);
+	note(&first, rc, err, &why);
+	state.landlock = rc || ruleset < 0 ? 0 : abi;
+	rc = sandbox_filter(&why);
 	state.seccomp = !rc;
-	rc = rc ? lacks(rc, err) : 0;
-out:
+	note(&first, rc ? lacks(rc, &why) : 0, err, &why);
 	if (ruleset >= 0)
 		close(ruleset);
 	state.capabilities = (unsigned int)__builtin_popcountll(hv_caps_have());
 	state.closed = true;
-	return rc;
+	return first;
 }
 
 const struct hv_sandbox *hv_sandbox_state(void)

@@ -4,7 +4,7 @@
 
 #include "base/err.h"
 
-/* Sanitizers look into their own process as a debugger does, and start helpers to that end. */
+/* Sanitizers look into their own process as a debugger does, and start threads to that end. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANDBOX_SANITIZER 1
 #elif defined(__has_feature)

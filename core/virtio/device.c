@@ -223,7 +223,7 @@ void hv_vdev_pause(struct hv_vdev *dev, bool pause)
 
 static void reset_queue(struct hv_vq *vq)
 {
-	vq->ready = vq->ending = false;
+	vq->ready = vq->ending = vq->adopt = false;
 	vq->num = vq->max;
 	vq->desc = vq->avail = vq->used = 0;
 }
@@ -490,8 +490,9 @@ static void go_on(struct hv_vdev *dev)
 	pthread_mutex_lock(&dev->lock);
 	if (dev->status & VIRTIO_CONFIG_S_DRIVER_OK) {
 		hv_vdev_want(dev, hv_vdev_all_workers(dev));
-		hv_state_raise(dev->kept, VIRTIO_MMIO_INT_VRING);
-		atomic_fetch_or(&dev->interrupt_status, VIRTIO_MMIO_INT_VRING);
+		hv_state_raise(dev->kept, VIRTIO_MMIO_INT_VRING | VIRTIO_MMIO_INT_CONFIG);
+		atomic_fetch_or(&dev->interrupt_status,
+				VIRTIO_MMIO_INT_VRING | VIRTIO_MMIO_INT_CONFIG);
 		hv_stat_add(&dev->stats.interrupts, 1);
 		dev->bus->interrupt(dev->bus, dev->irq);
 		hv_vdev_tell(dev, HV_EV_READY, NULL);

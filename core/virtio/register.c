@@ -211,7 +211,6 @@ static bool write_register(struct hv_vdev *dev, uint64_t off, uint32_t value, un
 		notify(dev, value);
 		return false;
 	case VIRTIO_MMIO_INTERRUPT_ACK:
-		/* In this order what is kept is never less than what is. */
 		hv_state_lower(dev->kept, value);
 		atomic_fetch_and(&dev->interrupt_status, ~value);
 		return false;

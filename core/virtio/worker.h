@@ -78,6 +78,13 @@ int hv_worker_start(struct hv_worker *w, struct hv_vdev *dev, unsigned int index
 /* Sends QUIT and joins. main thread. */
 void hv_worker_end(struct hv_worker *w);
 
+/* On its own thread: works again at `when` at the latest; 0 = no matter when. */
+static inline void hv_worker_wake(struct hv_worker *w, uint64_t when)
+{
+	if (when && (!w->wake_at || when < w->wake_at))
+		w->wake_at = when;
+}
+
 /* Any thread; never blocks. */
 void hv_worker_kick(struct hv_worker *w, unsigned int queue);
 void hv_worker_post(struct hv_worker *w, uint32_t messages);

@@ -342,7 +342,9 @@ static int attach_home(struct hv_serve *serve, struct hv_serve_home *home, bool 
 
 	ret = hv_service_add_zone(serve->service, home->id, home->name, home->cpus, home->ram,
 				  home->n_ram, &home->vzone, err);
-	if (!ret && *adopted)
+	if (ret)
+		return ret;
+	if (*adopted)
 		ret = hv_serve_take_up(serve, home, err);
 	if (*adopted && ret == -ENOENT) {
 		*adopted = false;

@@ -196,16 +196,17 @@ function answers.log(request)
 	return { level = log.level(), was = was }
 end
 
+-- A client has gone.
+function control.gone(connection)
+	local stop = watched[connection]
+	watched[connection] = nil
+	if stop then stop() end
+end
+
 -- {"request":"events"} -> {"events": true}; from now on all of them come, as events of the connection.
 function answers.events(_, connection)
 	if watched[connection] then return { events = true } end
-	local stop
-	stop = require("hvsh.event").listen(function(e)
-		if core.control_event(connection, json.encode(e)) then return end
-		watched[connection] = nil
-		stop()
-	end)
-	watched[connection] = stop
+	watched[connection] = require("hvsh.event").listen(function(e) core.control_event(connection, json.encode(e)) end)
 	return { events = true }
 end
 

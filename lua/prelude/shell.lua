@@ -200,10 +200,15 @@ local function open_console(name, find)
 end
 
 -- What a person wants to know who did not ask: of devices, only that something is wrong.
+-- What a prompt says of an event: nothing of what every guest does when it boots.
+function shell.notice_of(e)
+	if e.event == "device" and e.what ~= "broken" and e.what ~= "error" then return nil end
+	return tostring(e.message or ("%s: %s"):format(e.device and e.zone .. "/" .. e.device or e.zone, e.what or e.event))
+end
+
 local function on_event(e)
-	local what = e.device and e.zone .. "/" .. e.device or e.zone
-	if e.event == "device" and e.what ~= "broken" and e.what ~= "error" then return end
-	shell.notice(e.message or ("%s: %s"):format(what, e.what or e.event))
+	local text = shell.notice_of(e)
+	if text then shell.notice(text) end
 end
 
 -- The prompt on standard input and output.

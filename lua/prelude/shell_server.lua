@@ -102,7 +102,8 @@ local function serve(s)
 	s.channel:own()
 	local _ <close> = closing(s)
 	s.stop = require("hvsh.event").listen(function(e)
-		local text = json.encode { event = "notice", text = tostring(e.message or e.event) }
+		local notice = require("hvsh.shell").notice_of(e)
+		local text = notice and json.encode { event = "notice", text = notice }
 		if text then s.channel:event(text) end
 	end)
 	for kind, bytes in s.channel.receive, s.channel do

@@ -367,8 +367,9 @@ local function supervisor(rules)
 		end
 		if rules.on_exit == "stop" then
 			self.signal = assert(event.signal("TERM", function()
-				self.stop_all()
-				os.exit(0)
+				local ok, why = self.stop_all()
+				if not ok then log.error("not every zone could be stopped: %s", tostring(why)) end
+				os.exit(ok and 0 or 1)
 			end))
 		end
 		evaluate()

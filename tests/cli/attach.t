@@ -3,7 +3,7 @@
 . "$HVSH_TESTS/lib/tap.sh" || exit 1
 . "$HVSH_TESTS/lib/service.sh"
 . "$HVSH_TESTS/lib/terminal.sh"
-trap 'kill $(cat "$work"/m/lock 2>/dev/null) 2>/dev/null; T kill-server 2>/dev/null; rm -rf "$work"' EXIT
+trap 'stop_held "$work"/m/lock; T kill-server 2>/dev/null; rm -rf "$work"' EXIT
 
 e() { sim attach -e "$1"; }
 # Statements through a pipe.

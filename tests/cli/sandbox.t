@@ -4,7 +4,7 @@
 cp -R examples/. "$work"
 cd "$work" || exit 1
 "$HVSH" images/make.lua >/dev/null || exit 1
-trap 'kill $(cat "$work"/*/lock "$work"/u/s/lock 2>/dev/null) 2>/dev/null; rm -rf "$work"' EXIT
+trap 'stop_held "$work"/*/lock "$work"/u/s/lock; rm -rf "$work"' EXIT
 
 sim() { run timeout 120 "$HVSH" --sim="$work/m" "$@"; }
 

@@ -4,7 +4,7 @@
 cp -R examples/. "$work"
 cd "$work" || exit 1
 "$HVSH" images/make.lua >/dev/null || exit 1
-trap 'kill $(cat "$work"/m/lock 2>/dev/null) 2>/dev/null; rm -rf "$work"' EXIT
+trap 'stop_held "$work"/m/lock; rm -rf "$work"' EXIT
 mkdir elsewhere
 
 sim() { run timeout 120 "$HVSH" --sim="$work/m" "$@"; }

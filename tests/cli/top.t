@@ -3,7 +3,7 @@
 . "$HVSH_TESTS/lib/tap.sh"
 . "$HVSH_TESTS/lib/service.sh"
 . "$HVSH_TESTS/lib/terminal.sh"
-trap 'kill $(cat "$work"/m/lock "$work"/load 2>/dev/null) 2>/dev/null; T kill-server 2>/dev/null; rm -rf "$work"' EXIT
+trap 'stop_held "$work"/m/lock; kill $(cat "$work"/load 2>/dev/null) 2>/dev/null; T kill-server 2>/dev/null; rm -rf "$work"' EXIT
 
 sim top
 is 1 "without a service"

@@ -7,7 +7,7 @@
 cp -R examples/. "$work"
 cd "$work" || exit 1
 "$HVSH" images/make.lua >/dev/null || exit 1
-trap 'kill $(cat "$work"/m/lock "$work"/pids 2>/dev/null) 2>/dev/null; rm -rf "$work"' EXIT
+trap 'stop_held "$work"/m/lock; kill $(cat "$work"/pids 2>/dev/null) 2>/dev/null; rm -rf "$work"' EXIT
 
 sim() { run timeout 120 "$HVSH" --sim="$work/m" "$@"; }
 json_is() {

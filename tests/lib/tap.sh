@@ -43,6 +43,14 @@ bounded() {
 		exec @ARGV or die "$ARGV[0]: $!"' "$@"
 }
 
+# stop_held LOCK...: ends whose locks are held. The file stays behind, with a pid that may be anybody's by then.
+stop_held() {
+	local lock
+	for lock; do
+		[ ! -e "$lock" ] || flock -n "$lock" true || kill "$(cat "$lock")" 2>/dev/null
+	done
+}
+
 is() { [ "$code" = "$1" ]; tap $? "$2"; }
 out_has() { [[ $out == *"$1"* ]]; tap $? "${2:-prints $1}"; }
 err_has() { [[ $err == *"$1"* ]]; tap $? "${2:-says $1}"; }

@@ -178,17 +178,14 @@ void blk_policy_turn(struct blk_worker *bw)
 
 void blk_policy_wake(struct blk_worker *bw)
 {
-	uint64_t *at = &bw->w->wake_at, deadline;
 	struct blk_req *req;
 
 	if (!bw->n_held)
 		return;
-	deadline = hv_policy_deadline(bw->w);
-	if (deadline && (!*at || deadline < *at))
-		*at = deadline;
+	hv_worker_wake(bw->w, hv_policy_deadline(bw->w));
 	TAILQ_FOREACH(req, &bw->held, turn_held)
-	if (req->held == BLK_ALLOWED && req->due > bw->now && (!*at || req->due < *at))
-		*at = req->due;
+		if (req->held == BLK_ALLOWED && req->due > bw->now)
+			hv_worker_wake(bw->w, req->due);
 }
 
 void blk_policy_stop(struct blk_worker *bw, bool ending)

@@ -354,8 +354,7 @@ static enum taken take_one(struct blk_worker *bw, struct hv_vq *vq)
 		again = hv_limit_take(&bw->blk->dev->limit, 1, bytes, bw->now);
 		if (again) {
 			hv_queue_unpop(&vq->ring);
-			if (!bw->w->wake_at || again < bw->w->wake_at)
-				bw->w->wake_at = again;
+			hv_worker_wake(bw->w, again);
 			return MUST_WAIT;
 		}
 		bw->taken += bytes;

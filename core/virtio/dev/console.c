@@ -19,12 +19,6 @@
 
 /* ---- the worker */
 
-static void wake_at(struct hv_worker *w, uint64_t when)
-{
-	if (!w->wake_at || when < w->wake_at)
-		w->wake_at = when;
-}
-
 /* Part of the chain at hand, or all of it. Returns how much of it; 0 = not now. */
 static size_t send_part(struct hv_console_port *port, struct hv_worker *w, size_t most)
 {
@@ -34,7 +28,7 @@ static size_t send_part(struct hv_console_port *port, struct hv_worker *w, size_
 
 	room = hv_console_port_room(port, now, &when);
 	if (!room) {
-		wake_at(w, when);
+		hv_worker_wake(w, when);
 		return 0;
 	}
 	if (len > room)
@@ -43,7 +37,7 @@ static size_t send_part(struct hv_console_port *port, struct hv_worker *w, size_
 		len = most;
 	when = hv_limit_take(&dev->limit, !port->chain_off, len, now);
 	if (when) {
-		wake_at(w, when);
+		hv_worker_wake(w, when);
 		return 0;
 	}
 	return hv_console_port_add(port, port->chain.iov, port->chain.n_out, port->chain_off, len,
@@ -182,11 +176,8 @@ static int console_work(struct hv_vdev *dev, struct hv_worker *w)
 static void console_stop(struct hv_vdev *dev, struct hv_worker *w)
 {
 	struct hv_console *con = dev->state;
-	bool ends;
+	bool ends = hv_vdev_ending(dev);
 
-	pthread_mutex_lock(&dev->lock);
-	ends = dev->resetting;
-	pthread_mutex_unlock(&dev->lock);
 	hv_console_policy_stop(con, w, ends);
 	/* When one queue of several ends, what was agreed about the ports stays. */
 	if (ends)

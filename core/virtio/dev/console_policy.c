@@ -92,12 +92,6 @@ static void done_with(struct hv_console_piece *piece)
 	*piece = (struct hv_console_piece){ 0 };
 }
 
-static void wake(struct hv_worker *w, uint64_t when)
-{
-	if (when && (!w->wake_at || when < w->wake_at))
-		w->wake_at = when;
-}
-
 /* ---- output */
 
 /* What is left of the piece. Whether it is all there. */
@@ -115,7 +109,7 @@ static bool send_piece(struct hv_console_port *port, struct hv_worker *w)
 		if (n)
 			n = hv_console_port_add(port, &iov, 1, 0, iov.iov_len, now);
 		if (!n) {
-			wake(w, when);
+			hv_worker_wake(w, when);
 			return false;
 		}
 		piece->off += n;
@@ -137,7 +131,7 @@ size_t hv_console_policy_send(struct hv_console_port *port, struct hv_worker *w,
 			len = HV_CONSOLE_PIECE;
 		when = hv_limit_take(&w->dev->limit, !port->chain_off, len, hv_now());
 		if (when) {
-			wake(w, when);
+			hv_worker_wake(w, when);
 			return 0;
 		}
 		if (add(port, w, HV_POLICY_OUT, port->chain.iov, port->chain.n_out, port->chain_off,
@@ -248,12 +242,12 @@ void hv_console_policy_turn(struct hv_console *con, struct hv_worker *w)
 
 bool hv_console_policy_end(struct hv_console *con, struct hv_worker *w)
 {
-	wake(w, hv_policy_deadline(w));
+	hv_worker_wake(w, hv_policy_deadline(w));
 	for (unsigned int i = 0; i < con->n_ports; i++)
 		for (unsigned int k = 0; k < HV_POLICY_STREAM_KINDS; k++)
 			if (con->ports[i].piece[k].state == HV_PIECE_ALLOWED &&
 			    !ready(&con->ports[i].piece[k]))
-				wake(w, con->ports[i].piece[k].due);
+				hv_worker_wake(w, con->ports[i].piece[k].due);
 	/* The old policy's answers may be due yet: they wake us. */
 	return hv_vdev_policy_changed(con->dev, w) && !w->policy.asked;
 }

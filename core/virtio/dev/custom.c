@@ -36,6 +36,7 @@ struct message {
 /* Of one queue. The worker's own but for the messages, which are under the device's lock. */
 struct lane {
 	bool receive;
+	bool paid; /* the limit has counted the next request */
 	uint64_t life;
 	uint8_t *bytes; /* room for a request */
 	TAILQ_HEAD(, request) asked;
@@ -195,7 +196,8 @@ static int ask(struct hv_vdev *dev, struct hv_worker *w, const struct hv_chain *
 static int take_requests(struct hv_vdev *dev, struct hv_worker *w, uint64_t now)
 {
 	struct hv_vq *vq = &dev->queues[w->index];
-	const struct custom *c = of(dev);
+	struct custom *c = of(dev);
+	struct lane *lane = &c->lanes[w->index];
 	struct hv_chain chain;
 	char why[WHY_MAX];
 	int done = 0, rc;
@@ -214,8 +216,11 @@ static int take_requests(struct hv_vdev *dev, struct hv_worker *w, uint64_t now)
 			hv_vdev_broken(dev, why);
 			break;
 		}
-		w->wake_at = hv_limit_take(&dev->limit, 1, chain.out_len, now);
+		w->wake_at = lane->paid ? 0 : hv_limit_take(&dev->limit, 1, chain.out_len, now);
+		lane->paid = !w->wake_at;
 		rc = w->wake_at ? -EAGAIN : ask(dev, w, &chain, now);
+		if (!rc)
+			lane->paid = false;
 		if (rc == -ENOMEM)
 			hv_vdev_broken(dev, "not enough memory");
 		if (rc) {
@@ -300,8 +305,7 @@ static int custom_work(struct hv_vdev *dev, struct hv_worker *w)
 		done = take_answers(dev, w, now);
 		done += take_requests(dev, w, now);
 		deadline = hv_desk_deadline(c->desk, w);
-		if (deadline && (!w->wake_at || deadline < w->wake_at))
-			w->wake_at = deadline;
+		hv_worker_wake(w, deadline);
 	}
 	hv_vq_flush(&dev->queues[w->index]);
 	return done;

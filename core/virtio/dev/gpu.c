@@ -139,8 +139,7 @@ static int serve(struct hv_gpu *gpu, struct hv_worker *w, unsigned int queue)
 		if (when) {
 			hv_queue_unpop(&vq->ring);
 			vq->quiet = true;
-			if (!w->wake_at || when < w->wake_at)
-				w->wake_at = when;
+			hv_worker_wake(w, when);
 			break;
 		}
 		hv_queue_push(&vq->ring, chain.head,
@@ -351,6 +350,8 @@ static int hand_over(struct hv_vdev *dev, bool take, struct hv_err *err)
 		return rc;
 	}
 	if (take) {
+		/* Another display may be there by now. */
+		hv_gpu_ask_output(gpu);
 		atomic_store(&gpu->lost, true);
 		hv_vdev_poke(dev);
 	}

@@ -240,23 +240,17 @@ void hv_net_policy_gone(struct hv_net_lane *lane, struct hv_net_fifo *fifo)
 	drop_first(fifo);
 }
 
-static void wake(struct hv_worker *w, uint64_t when)
-{
-	if (when && (!w->wake_at || when < w->wake_at))
-		w->wake_at = when;
-}
-
 bool hv_net_policy_end(struct hv_net_lane *lane)
 {
 	struct hv_worker *w = lane->tx->worker;
 	const struct hv_net_kept_frame *out = STAILQ_FIRST(&lane->kept_out.frames);
 	const struct hv_net_kept_frame *in = STAILQ_FIRST(&lane->kept_in.frames);
 
-	wake(w, hv_policy_deadline(w));
+	hv_worker_wake(w, hv_policy_deadline(w));
 	if (out && out->state == HV_NET_ALLOWED)
-		wake(w, out->due);
+		hv_worker_wake(w, out->due);
 	if (in && in->state == HV_NET_ALLOWED)
-		wake(w, in->due);
+		hv_worker_wake(w, in->due);
 	/* The old policy's answers may be due yet: they wake us. */
 	return hv_vdev_policy_changed(lane->net->dev, w) && !w->policy.asked;
 }

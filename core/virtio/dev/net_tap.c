@@ -332,7 +332,6 @@ bool hv_net_tap_turn(struct hv_net_lane *lane, struct hv_worker *w)
 	w->fds[0].fd = tap_fd(lane);
 	w->fds[0].events = (short)((reads ? POLLIN : 0) | (lane->tx_stalled ? POLLOUT : 0));
 	w->wake_at = lane->rx_until;
-	if (lane->tx_until && (!w->wake_at || lane->tx_until < w->wake_at))
-		w->wake_at = lane->tx_until;
+	hv_worker_wake(w, lane->tx_until);
 	return hv_net_policy_end(lane) || done;
 }

@@ -60,7 +60,10 @@ function command.rates(before, now)
 	local seconds = math.max((now.now - before.now) / 1e9, 1e-3)
 	local known = {}
 	for _, d in ipairs(before.devices) do known[d.zone .. "/" .. d.name] = d end
-	local result = { interval = seconds, process = now.process, bridge = {}, zones = {}, devices = {} }
+	-- What is said of the process is not what the next look is compared with.
+	local process = {}
+	for key, value in pairs(now.process) do process[key] = value end
+	local result = { interval = seconds, process = process, bridge = {}, zones = {}, devices = {} }
 	local sums = {}
 	for i, d in ipairs(now.devices) do
 		local old = known[d.zone .. "/" .. d.name] or {}
