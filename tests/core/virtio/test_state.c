@@ -361,6 +361,34 @@ static void too_many(void)
 		box.file.queues[0].taken[i] = i + 1;
 }
 
+/* What is kept of its queues is of the life that its reset ends. */
+static void a_broken_device_is_made_anew_by_a_reset(void **state)
+{
+	struct state_regs r;
+
+	(void)state;
+	leave_one(0);
+	r = newest();
+	r.status |= VIRTIO_CONFIG_S_NEEDS_RESET;
+	edit(&r);
+	/* Neither fits the guest's rings. */
+	box.file.queues[0].used += 3;
+	box.file.queues[0].pushed += 3;
+	box.file.queues[1].used += 3;
+	box.file.queues[1].pushed += 3;
+	write_file(sizeof(box.file));
+	assert_int_equal(open_again(0), 0);
+	box.rig.dev = &box.echo->dev;
+	assert_int_equal(
+		hv_vdev_attach(&box.echo->dev, &box.rig.bus, 0xa000000, 0x200, VRIG_IRQ, &err), 0);
+	assert_true(vrig_read(&box.rig, VIRTIO_MMIO_STATUS) & VIRTIO_CONFIG_S_NEEDS_RESET);
+	vrig_write(&box.rig, VIRTIO_MMIO_STATUS, 0);
+	vrig_start(&box.rig, 0, 16, 0);
+	vecho_once(&box.rig, 0);
+	vecho_once(&box.rig, 1);
+	end();
+}
+
 static void what_cannot_be_is_refused(void **state)
 {
 	static const struct {
@@ -517,6 +545,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_left_in_order_is_taken_up, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_reset_under_way_is_done, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_torn_copy_is_not_used, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_broken_device_is_made_anew_by_a_reset, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(what_cannot_be_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_folder_of_others_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(requests_are_owed_until_the_flag_changes, setup,
