@@ -15,7 +15,9 @@ static struct hv_net_kept_frame *new_frame(enum hv_policy_stream kind, size_t le
 
 	if (!f)
 		return NULL;
-	*f = (struct hv_net_kept_frame){ .kind = kind, .len = HV_NET_HDR + len };
+	*f = (struct hv_net_kept_frame){ .kind = kind,
+					 .len = HV_NET_HDR + len,
+					 .charged = HV_NET_HDR + len };
 	f->at = f->bytes;
 	return f;
 }
@@ -31,6 +33,7 @@ static void append(struct hv_net_fifo *fifo, struct hv_net_kept_frame *f)
 {
 	STAILQ_INSERT_TAIL(&fifo->frames, f, next);
 	fifo->n++;
+	fifo->bytes += f->charged;
 	fifo->stalled |= f->state == HV_NET_UNASKED;
 }
 
@@ -40,6 +43,7 @@ static void drop_first(struct hv_net_fifo *fifo)
 
 	STAILQ_REMOVE_HEAD(&fifo->frames, next);
 	fifo->n--;
+	fifo->bytes -= f->charged;
 	free_frame(f);
 }
 
@@ -119,13 +123,15 @@ bool hv_net_policy_post(struct hv_net_lane *lane, const struct hv_frame *frame)
 {
 	struct hv_net_kept_frame *f;
 
-	if (lane->n_posted >= HV_NET_KEPT_MAX || !(f = new_frame(HV_POLICY_IN, frame->len)))
+	if (lane->n_posted >= HV_NET_KEPT_MAX || lane->posted_bytes >= HV_NET_KEPT_BYTES ||
+	    !(f = new_frame(HV_POLICY_IN, frame->len)))
 		return false;
 	memset(f->bytes, 0, HV_NET_HDR);
 	hv_iov_read(frame->iov, frame->n, 0, f->bytes + HV_NET_HDR, frame->len);
 	f->frame = *frame;
 	STAILQ_INSERT_TAIL(&lane->posted, f, next);
 	lane->n_posted++;
+	lane->posted_bytes += f->charged;
 	hv_worker_post(lane->tx->worker, HV_MSG_POKE);
 	return true;
 }
@@ -235,6 +241,7 @@ void hv_net_policy_gone(struct hv_net_lane *lane, struct hv_net_fifo *fifo)
 	} else if (lane->net->port) {
 		pthread_mutex_lock(&lane->lock);
 		lane->n_posted--;
+		lane->posted_bytes -= f->charged;
 		pthread_mutex_unlock(&lane->lock);
 	}
 	drop_first(fifo);
@@ -277,5 +284,6 @@ void hv_net_policy_stop(struct hv_net_lane *lane, bool answer)
 		free_frame(f);
 	}
 	lane->n_posted = 0;
+	lane->posted_bytes = 0;
 	pthread_mutex_unlock(&lane->lock);
 }

@@ -15,6 +15,7 @@
 #define HV_NET_HDR sizeof(struct virtio_net_hdr_v1)
 #define HV_NET_BURST 64 /* frames per direction and turn */
 #define HV_NET_KEPT_MAX 512 /* frames to the guest that wait for a policy, per lane */
+#define HV_NET_KEPT_BYTES (2u << 20) /* of each direction of a lane, then one more frame */
 #define HV_NET_MACS 64	/* of each kind in a filter; a longer list lets all of that kind through */
 
 struct hv_net_filter {
@@ -44,6 +45,7 @@ struct hv_net_kept_frame {
 	uint64_t due;	       /* ns */
 	struct hv_frame frame; /* HV_POLICY_IN, on a switch: what its sender said; without buffers */
 	size_t len;	       /* virtio header included */
+	size_t charged;	       /* bytes it counts for, whatever it is replaced by */
 	uint8_t *at;
 	uint8_t bytes[];
 };
@@ -55,7 +57,14 @@ struct hv_net_fifo {
 	struct hv_net_frames frames;
 	unsigned int n;
 	bool stalled; /* nothing is added */
+	size_t bytes;
 };
+
+/* Nothing more is put in: the policy says so, or there is enough that a guest has others keep. */
+static inline bool hv_net_kept_full(const struct hv_net_fifo *fifo)
+{
+	return fifo->stalled || fifo->n >= HV_NET_KEPT_MAX || fifo->bytes >= HV_NET_KEPT_BYTES;
+}
 
 /*
  * A pair of queues. Owned by its worker, except that on a switch the receiving half (marked
@@ -91,6 +100,7 @@ struct hv_net_lane {
 	struct hv_net_fifo kept_in, kept_out;
 	struct hv_net_frames posted; /* rx, switch only: by senders, for the worker */
 	unsigned int n_posted;	     /* rx: of these and kept_in */
+	size_t posted_bytes;	     /* the same */
 };
 
 /* What the driver has said, for the next process: a copy under the device's lock. */

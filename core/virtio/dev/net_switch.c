@@ -192,7 +192,7 @@ static int transmit(struct hv_net_lane *lane, struct hv_switch_burst *burst, uin
 		hv_net_policy_gone(lane, &lane->kept_out);
 		return 1;
 	}
-	if (lane->kept_out.stalled)
+	if (hv_net_kept_full(&lane->kept_out))
 		return 0;
 	rc = hv_queue_pop(q, &chain);
 	if (rc <= 0)
@@ -229,7 +229,7 @@ bool hv_net_switch_turn(struct hv_net_lane *lane, struct hv_worker *w)
 		rc = transmit(lane, &burst, &until);
 	hv_switch_end(&burst);
 	hv_net_tx_end(lane, burst.now);
-	lane->tx->quiet = until != 0 || lane->kept_out.stalled;
+	lane->tx->quiet = until != 0 || hv_net_kept_full(&lane->kept_out);
 	w->wake_at = until;
 	return hv_net_policy_end(lane) || rc == 1;
 }

@@ -167,7 +167,7 @@ static int receive(struct hv_net_lane *lane)
 		hv_net_policy_gone(lane, &lane->kept_in);
 		return deliver_held(lane);
 	}
-	lane->rx_waits = lane->kept_in.stalled || lane->kept_in.n >= HV_NET_KEPT_MAX;
+	lane->rx_waits = hv_net_kept_full(&lane->kept_in);
 	if (lane->rx_waits)
 		return 0;
 	if (hv_queue_empty(&lane->rx->ring))
@@ -279,7 +279,7 @@ static int transmit(struct hv_net_lane *lane)
 		hv_net_policy_gone(lane, &lane->kept_out);
 		return 1;
 	}
-	if (lane->kept_out.stalled)
+	if (hv_net_kept_full(&lane->kept_out))
 		return 0;
 	rc = hv_queue_pop(q, &chain);
 	if (rc <= 0)
@@ -328,7 +328,7 @@ bool hv_net_tap_turn(struct hv_net_lane *lane, struct hv_worker *w)
 		!atomic_load(&net->gone);
 	/* Where we wait for the TAP or the clock, the guest need not tell us of buffers. */
 	lane->rx->quiet = !lane->rx_starved;
-	lane->tx->quiet = lane->tx_stalled || lane->tx_until || lane->kept_out.stalled;
+	lane->tx->quiet = lane->tx_stalled || lane->tx_until || hv_net_kept_full(&lane->kept_out);
 	w->fds[0].fd = tap_fd(lane);
 	w->fds[0].events = (short)((reads ? POLLIN : 0) | (lane->tx_stalled ? POLLOUT : 0));
 	w->wake_at = lane->rx_until;

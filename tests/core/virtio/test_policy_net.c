@@ -274,7 +274,7 @@ struct two {
 
 static void open_one(struct net_box *box, struct hv_switch *sw, const uint8_t mac[6])
 {
-	struct hv_net_opts opts = { .sw = sw, .has_mac = true };
+	struct hv_net_opts opts = { .sw = sw, .has_mac = true, .mtu = 65000 };
 
 	memcpy(opts.mac, mac, 6);
 	nb_open(box, &opts, 32 << 20);
@@ -364,6 +364,23 @@ static void test_flood(void **state)
 	close_two(&p);
 }
 
+/* Nor one that floods with few, large ones. */
+static void test_flood_of_bytes(void **state)
+{
+	struct two p;
+
+	(void)state;
+	open_two(&p);
+	set(&p.b.dev,
+	    (struct hv_policy_opts){ .ops = IN, .desk.depth = 4096, .overload = HV_POLICY_STALL });
+	nb_frame(frame, mac_b, mac_a, 1, 60000);
+	for (unsigned int i = 0; i < 60; i++)
+		nb_send(&p.a, NB_TX, NULL, frame, 60000);
+	/* 2 MiB are kept, and what makes them full. */
+	wait_dropped(&p.b, 60 - 35);
+	close_two(&p);
+}
+
 /* ---- under load */
 
 static _Atomic bool over;
@@ -437,7 +454,8 @@ int main(void)
 		cmocka_unit_test(test_out),   cmocka_unit_test(test_changed_behind),
 		cmocka_unit_test(test_in),    cmocka_unit_test(test_overload),
 		cmocka_unit_test(test_reset), cmocka_unit_test(test_switch),
-		cmocka_unit_test(test_flood), cmocka_unit_test(test_swap),
+		cmocka_unit_test(test_flood), cmocka_unit_test(test_flood_of_bytes),
+		cmocka_unit_test(test_swap),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
