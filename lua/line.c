@@ -331,11 +331,10 @@ static void take_input(void)
 	struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
 
 	ed.readable = false;
-	for (int i = 0; i < TURN && ed.state == READING && !hv_interrupted(); i++) {
+	/* What was there may be gone by now, as Ctrl-C throws it away: reading would wait for more. */
+	for (int i = 0; i < TURN && ed.state == READING && !hv_interrupted() && poll(&in, 1, 0) == 1;
+	     i++)
 		rl_callback_read_char();
-		if (ed.state == READING && poll(&in, 1, 0) != 1)
-			break;
-	}
 }
 
 static int go_round(struct hv_err *err)
