@@ -27,6 +27,11 @@ void hv_bind_hv(lua_State *L);     /* list, stop, info, fault */
 void hv_bind_virtio(lua_State *L); /* devices of the zones served here, and what they can do */
 void hv_bind_console(lua_State *L); /* console_open */
 void hv_bind_input(lua_State *L);  /* input_send, input_codes */
+/*
+ * The device served here whose serial number is argument 1; of this type, where type is not NULL. NULL
+ * with err (-ENODEV, -ENOTSUP) when there is none.
+ */
+struct hv_served *hv_bind_device(lua_State *L, const char *type, struct hv_err *err);
 /* What an input device says of itself, into the table on top. */
 void hv_bind_push_input(lua_State *L, struct hv_vdev *dev);
 void hv_bind_custom(lua_State *L); /* devices whose model is a script */

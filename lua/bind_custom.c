@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "base/now.h"
 #include "lua/interrupt.h"
 #include "lua/task.h"
 #include "virtio/dev/custom.h"
@@ -23,18 +24,9 @@ static const char look_key = 'c';
 
 static struct hv_vdev *find(lua_State *L, struct hv_err *err)
 {
-	const struct hv_session *session = hv_session_of(L);
-	uint64_t serial = (uint64_t)luaL_checkinteger(L, 1);
-	struct hv_served *d = session->serve ? hv_serve_by_serial(session->serve, serial) : NULL;
+	struct hv_served *d = hv_bind_device(L, "custom", err);
 
-	if (!d)
-		hv_err_set(err, ENODEV, "the device is gone");
-	else if (strcmp(d->type, "custom") != 0)
-		hv_err_set(err, ENOTSUP, "%s is a %s device: only custom can do this", d->dev.name,
-			   d->type);
-	else
-		return &d->dev;
-	return NULL;
+	return d ? &d->dev : NULL;
 }
 
 void hv_bind_push_custom(lua_State *L, struct hv_vdev *dev)
@@ -228,19 +220,11 @@ struct contained {
 	bool over;
 };
 
-static uint64_t cpu_time(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 /* On a busy machine the clock on the wall says little about a callback. */
 static enum hv_interrupt_level look(struct hv_interrupt_watch *watch, uint64_t busy)
 {
 	struct contained *c = (struct contained *)watch;
-	uint64_t now = cpu_time();
+	uint64_t now = hv_cpu_time();
 
 	if (!c->busy || busy < c->busy)
 		c->cpu = now;

@@ -12,20 +12,9 @@
 
 static struct hv_vdev *find(lua_State *L, struct hv_err *err)
 {
-	const struct hv_serve *serve = hv_session_of(L)->serve;
-	lua_Integer serial = luaL_checkinteger(L, 1);
-	struct hv_served *d = serve ? hv_serve_by_serial(serve, (uint64_t)serial) : NULL;
+	struct hv_served *d = hv_bind_device(L, "gpu", err);
 
-	if (!d) {
-		hv_err_set(err, ENODEV, "the device is gone");
-		return NULL;
-	}
-	if (strcmp(d->type, "gpu") != 0) {
-		hv_err_set(err, ENOTSUP, "%s is a %s device: only gpu can do this", d->dev.name,
-			   d->type);
-		return NULL;
-	}
-	return &d->dev;
+	return d ? &d->dev : NULL;
 }
 
 static unsigned int screen_number(lua_State *L, int idx)

@@ -65,11 +65,9 @@ static lua_Integer number(lua_State *L, int table, lua_Integer i)
 /* Stack: handle, the report, deadline. */
 static int send_more(lua_State *L, int status, lua_KContext ctx)
 {
-	const struct hv_session *session = hv_session_of(L);
-	uint64_t serial = (uint64_t)luaL_checkinteger(L, 1);
-	struct hv_served *d = session->serve ? hv_serve_by_serial(session->serve, serial) : NULL;
 	struct hv_input_event events[HV_INPUT_REPORT];
 	size_t n = lua_rawlen(L, 2) / 3;
+	struct hv_served *d;
 	struct hv_err err;
 	int rc;
 
@@ -81,13 +79,8 @@ static int send_more(lua_State *L, int status, lua_KContext ctx)
 			.code = (uint16_t)number(L, 2, (lua_Integer)i * 3 + 2),
 			.value = (int32_t)number(L, 2, (lua_Integer)i * 3 + 3),
 		};
-	if (!d)
-		rc = hv_err_set(&err, ENODEV, "the device is gone");
-	else if (strcmp(d->type, "input") != 0)
-		rc = hv_err_set(&err, ENOTSUP, "%s is a %s device: only input can do this",
-				d->dev.name, d->type);
-	else
-		rc = hv_input_send(&d->dev, events, n, &err);
+	d = hv_bind_device(L, "input", &err);
+	rc = d ? hv_input_send(&d->dev, events, n, &err) : -err.code;
 	if (rc == -EAGAIN && status == LUA_YIELD && hv_task_timed_out(L))
 		rc = hv_err_set(&err, ETIMEDOUT, "%s: the guest did not take the input in time",
 				d->dev.name);

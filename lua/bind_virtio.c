@@ -19,14 +19,21 @@
 /* Virtio devices of the zones this process serves. They are known by their serial: one that is gone
  * is never mistaken for another. */
 
-static struct hv_served *find(lua_State *L, struct hv_err *err)
+struct hv_served *hv_bind_device(lua_State *L, const char *type, struct hv_err *err)
 {
 	const struct hv_serve *serve = hv_session_of(L)->serve;
 	lua_Integer serial = luaL_checkinteger(L, 1);
 	struct hv_served *dev = serve ? hv_serve_by_serial(serve, (uint64_t)serial) : NULL;
 
-	if (!dev)
+	if (!dev) {
 		hv_err_set(err, ENODEV, "the device is gone");
+		return NULL;
+	}
+	if (type && strcmp(dev->type, type) != 0) {
+		hv_err_set(err, ENOTSUP, "%s is a %s device: only %s can do this", dev->dev.name,
+			   dev->type, type);
+		return NULL;
+	}
 	return dev;
 }
 
@@ -244,7 +251,7 @@ static int devices(lua_State *L)
 /* device(handle) -> its facts as of now; nil when it is gone */
 static int device(lua_State *L)
 {
-	struct hv_served *d = find(L, NULL);
+	struct hv_served *d = hv_bind_device(L, NULL, NULL);
 
 	if (d)
 		push_device(L, d);
@@ -279,7 +286,7 @@ static struct hv_limit_rate rate(lua_State *L, int idx, int burst)
 static int device_limit(lua_State *L)
 {
 	struct hv_err err;
-	struct hv_served *d = find(L, &err);
+	struct hv_served *d = hv_bind_device(L, NULL, &err);
 	struct hv_limit_rate ops = rate(L, 2, 3), bytes = rate(L, 4, 5);
 
 	if (!d)
@@ -294,7 +301,7 @@ static int device_limit(lua_State *L)
 static int device_pause(lua_State *L)
 {
 	struct hv_err err;
-	struct hv_served *d = find(L, &err);
+	struct hv_served *d = hv_bind_device(L, NULL, &err);
 
 	if (!d)
 		return hv_bind_fail(L, &err);
@@ -307,7 +314,7 @@ static int device_pause(lua_State *L)
 static int device_detach(lua_State *L)
 {
 	struct hv_err err;
-	struct hv_served *d = find(L, &err);
+	struct hv_served *d = hv_bind_device(L, NULL, &err);
 
 	if (!d)
 		return hv_bind_fail(L, &err);
@@ -427,23 +434,11 @@ static int serve_zone(lua_State *L)
 	return 1;
 }
 
-static struct hv_served *find_type(lua_State *L, const char *type, struct hv_err *err)
-{
-	struct hv_served *d = find(L, err);
-
-	if (d && strcmp(d->type, type) != 0) {
-		hv_err_set(err, ENOTSUP, "%s is a %s device: only %s can do this", d->dev.name,
-			   d->type, type);
-		return NULL;
-	}
-	return d;
-}
-
 /* blk_resize(handle, bytes): 0 = as large as its image is now -> capacity */
 static int blk_resize(lua_State *L)
 {
 	struct hv_err err;
-	struct hv_served *d = find_type(L, "blk", &err);
+	struct hv_served *d = hv_bind_device(L, "blk", &err);
 	lua_Integer bytes = luaL_optinteger(L, 2, 0);
 	struct hv_blk_info info;
 
@@ -459,7 +454,7 @@ static int blk_resize(lua_State *L)
 static int blk_sync(lua_State *L)
 {
 	struct hv_err err;
-	struct hv_served *d = find_type(L, "blk", &err);
+	struct hv_served *d = hv_bind_device(L, "blk", &err);
 
 	if (!d || hv_blk_sync(&d->dev, &err) < 0)
 		return hv_bind_fail(L, &err);
@@ -471,7 +466,7 @@ static int blk_sync(lua_State *L)
 static int net_link(lua_State *L)
 {
 	struct hv_err err;
-	struct hv_served *d = find_type(L, "net", &err);
+	struct hv_served *d = hv_bind_device(L, "net", &err);
 
 	if (!d)
 		return hv_bind_fail(L, &err);
@@ -484,7 +479,7 @@ static int net_link(lua_State *L)
 static int console_resize(lua_State *L)
 {
 	struct hv_err err;
-	struct hv_served *d = find_type(L, "console", &err);
+	struct hv_served *d = hv_bind_device(L, "console", &err);
 	lua_Integer cols = luaL_checkinteger(L, 2), rows = luaL_checkinteger(L, 3);
 
 	luaL_argcheck(L, cols > 0 && cols <= UINT16_MAX, 2, "1 to 65535 columns");

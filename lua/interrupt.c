@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <time.h>
 
+#include "base/now.h"
 #include "loop/loop.h"
 #include "lua/run.h"
 
@@ -29,7 +30,7 @@ static volatile sig_atomic_t pending; /* the signal */
 static volatile sig_atomic_t presses;
 static volatile sig_atomic_t raised;
 static volatile sig_atomic_t background;
-static volatile uint64_t since; /* cpu_time of the signal */
+static volatile uint64_t since; /* hv_cpu_time of the signal */
 
 static struct hv_interrupt_watching watching;
 
@@ -38,18 +39,9 @@ static void glance(lua_State *L, lua_Debug *ar);
 
 #define EVERYTHING (LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT)
 
-/* Of the owner. On a busy machine the clock on the wall says little about a task. */
-static uint64_t cpu_time(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 static bool is_spared(void)
 {
-	return background && !raised && cpu_time() - since < PATIENCE;
+	return background && !raised && hv_cpu_time() - since < PATIENCE;
 }
 
 /* Safe in a signal handler, as the manual says of lua_sethook. */
@@ -98,7 +90,7 @@ static void on_signal(int sig)
 		if (running)
 			arm(running);
 	} else {
-		since = cpu_time();
+		since = hv_cpu_time();
 		pending = sig;
 		presses = 1;
 		if (running)

@@ -65,39 +65,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	while (in.left) {
 		uint8_t op = (uint8_t)take(&in, 1);
-		uint64_t off;
 
-		switch (op & 7) {
-		case 0:
-			vdev_start(dev, (uint32_t)take(&in, 1), 7);
-			break;
-		case 1:
-		case 2:
-			vdev_add(dev, &in);
-			break;
-		case 3:
-			vdev_turn(dev);
-			break;
-		case 4:
-			off = take(&in, 2) % RAM;
-			ram[off] = (uint8_t)take(&in, 1);
-			break;
-		case 5:
-			off = take(&in, 2) & 0x1ff;
-			hv_vdev_write(dev, off, 1u << (op >> 3 & 3), take(&in, 4), 1);
-			break;
-		case 6:
-			off = take(&in, 2) & 0x1ff;
-			if (hv_vdev_read(dev, off, 1u << (op >> 3 & 3)) && off >= 0x100 + 12)
-				abort();
-			break;
-		default:
-			if (op & 8)
-				hv_console_resize(dev, op >> 4 & 3, op, 25, NULL);
-			else
-				use_client(client[(op >> 4) % 3], &in, op >> 6);
-			break;
-		}
+		if ((op & 7) != 7)
+			vdev_drive(dev, &in, op, 7, 12);
+		else if (op & 8)
+			hv_console_resize(dev, op >> 4 & 3, op, 25, NULL);
+		else
+			use_client(client[(op >> 4) % 3], &in, op >> 6);
 	}
 	vdev_set(dev, VIRTIO_MMIO_STATUS, 0);
 	if (hv_vdev_read(dev, VIRTIO_MMIO_STATUS, 4))

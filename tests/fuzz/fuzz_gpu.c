@@ -190,39 +190,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	vdev_start(dev, 0x32, 2);
 	while (in.left) {
 		uint8_t op = (uint8_t)take(&in, 1);
-		uint64_t off;
 
 		switch (op & 7) {
-		case 0:
-			vdev_start(dev, (uint32_t)take(&in, 1), 2);
-			break;
-		case 1:
-			vdev_add(dev, &in);
-			break;
 		case 2:
 		case 3:
 			command(dev, &in);
 			break;
-		case 4:
-			off = take(&in, 2) % RAM;
-			ram[off] = (uint8_t)take(&in, 1);
-			break;
-		case 5:
-			off = take(&in, 2) & 0x1ff;
-			hv_vdev_write(dev, off, 1u << (op >> 3 & 3), take(&in, 4), 1);
-			vdev_turn(dev);
-			break;
-		case 6:
-			off = take(&in, 2) & 0x1ff;
-			if (hv_vdev_read(dev, off, 1u << (op >> 3 & 3)) && off >= 0x100 + 16)
-				abort();
-			break;
-		default:
+		case 7:
 			mood = op >> 3;
 			if (op & 0x80)
 				hv_gpu_resize(dev, op >> 3 & 3, op & 0x40 ? 0 : 100u * op, 0, NULL);
 			vdev_turn(dev);
 			break;
+		default:
+			vdev_drive(dev, &in, op, 2, 16);
+			if ((op & 7) == 5)
+				vdev_turn(dev);
 		}
 		check(dev);
 	}

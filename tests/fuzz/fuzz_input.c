@@ -50,37 +50,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	dev->bus = &bus;
 	while (in.left) {
 		uint8_t op = (uint8_t)take(&in, 1);
-		uint64_t off;
 
-		switch (op & 7) {
-		case 0:
-			vdev_start(dev, (uint32_t)take(&in, 1), 0);
-			break;
-		case 1:
-		case 2:
-			vdev_add(dev, &in);
-			break;
-		case 3:
-			vdev_turn(dev);
-			break;
-		case 4:
-			off = take(&in, 2) % RAM;
-			ram[off] = (uint8_t)take(&in, 1);
-			break;
-		case 5:
-			off = take(&in, 2) & 0x1ff;
-			hv_vdev_write(dev, off, 1u << (op >> 3 & 3), take(&in, 4), 1);
-			break;
-		case 6:
-			off = take(&in, 2) & 0x1ff;
-			if (hv_vdev_read(dev, off, 1u << (op >> 3 & 3)) &&
-			    off >= 0x100 + sizeof(struct virtio_input_config))
-				abort();
-			break;
-		default:
+		if ((op & 7) != 7)
+			vdev_drive(dev, &in, op, 0, sizeof(struct virtio_input_config));
+		else
 			send(dev, &in);
-			break;
-		}
 		hv_input_info(dev, &info);
 		if (info.leds >= 1u << LED_CNT)
 			abort();

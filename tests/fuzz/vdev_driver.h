@@ -6,6 +6,7 @@
 #include <linux/virtio_config.h>
 #include <linux/virtio_mmio.h>
 #include <linux/virtio_ring.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/fuzz/vdev_turn.h"
@@ -90,6 +91,43 @@ static inline void vdev_add(struct hv_vdev *dev, struct input *in)
 	vdev_put(q, index, addr, len, (uint16_t)(index >> 4 & 7), (uint16_t)take(in, 1));
 	if (index & 0x80)
 		vdev_offer(dev, q, index);
+}
+
+/*
+ * What any driver may do, by the lower three bits of op: 0 begins anew, 1 and 2 offer buffers, 3 lets the
+ * device have its turn, 4 changes memory, 5 and 6 write and read registers. own: as for vdev_start;
+ * config: bytes of the type's.
+ */
+static inline void vdev_drive(struct hv_vdev *dev, struct input *in, uint8_t op, uint32_t own,
+			      size_t config)
+{
+	unsigned int size = 1u << (op >> 3 & 3);
+	uint64_t off;
+
+	switch (op & 7) {
+	case 0:
+		vdev_start(dev, (uint32_t)take(in, 1), own);
+		break;
+	case 1:
+	case 2:
+		vdev_add(dev, in);
+		break;
+	case 3:
+		vdev_turn(dev);
+		break;
+	case 4:
+		off = take(in, 2) % RAM;
+		ram[off] = (uint8_t)take(in, 1);
+		break;
+	case 5:
+		off = take(in, 2) & 0x1ff;
+		hv_vdev_write(dev, off, size, take(in, 4), 1);
+		break;
+	default:
+		off = take(in, 2) & 0x1ff;
+		if (hv_vdev_read(dev, off, size) && off >= VIRTIO_MMIO_CONFIG + config)
+			abort();
+	}
 }
 
 #endif
