@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "lua/detach.h"
 #include "lua/interrupt.h"
+#include "lua/options.h"
 #include "lua/repl.h"
 #include "lua/run.h"
 #include "lua/serve.h"
@@ -20,253 +20,6 @@
 #include "lua/task.h"
 
 static struct hv_session session;
-
-/* The command line, read. */
-struct command_line {
-	int argc;
-	char **argv;
-	int first; /* index of the script or subcommand; argc = none */
-	bool interactive, detach, version, help;
-	struct action {
-		char kind; /* 'e' or 'l' */
-		const char *text;
-	} * actions; /* in the order given */
-	int n_actions;
-	struct hv_err err; /* why it cannot be used */
-};
-
-/* ---- options */
-
-static int set_sim(const char *value, struct hv_err *err)
-{
-	if (value && !*value)
-		return hv_err_set(err, EINVAL, "--sim= names no folder");
-	session.sim = true;
-	if (value)
-		session.sim_dir = value;
-	return 0;
-}
-
-static int set_fault(const char *value, struct hv_err *err)
-{
-	if (session.n_faults == HV_SESSION_FAULTS)
-		return hv_err_set(err, EINVAL, "more than %d times --sim-fault", HV_SESSION_FAULTS);
-	session.faults[session.n_faults++] = value;
-	return 0;
-}
-
-static int set_abi(const char *value, struct hv_err *err)
-{
-	session.layout = hv_layout_parse(value, err);
-	return session.layout < 0 ? hv_err_prefix(err, "--abi: ") : 0;
-}
-
-static int set_arch(const char *value, struct hv_err *err)
-{
-	session.arch = hv_arch_parse(value);
-	if (session.arch < 0)
-		return hv_err_set(err, EINVAL,
-				  "--arch: %s is none of arm64, riscv64, loongarch64, x86_64",
-				  value);
-	return 0;
-}
-
-static int set_board(const char *value, struct hv_err *err)
-{
-	(void)err;
-	session.board = value;
-	return 0;
-}
-
-static int set_json(const char *value, struct hv_err *err)
-{
-	(void)value;
-	(void)err;
-	session.json = true;
-	return 0;
-}
-
-static int set_no_serve(const char *value, struct hv_err *err)
-{
-	(void)value;
-	(void)err;
-	session.no_serve = true;
-	return 0;
-}
-
-static int set_no_sandbox(const char *value, struct hv_err *err)
-{
-	(void)value;
-	(void)err;
-	session.no_sandbox = true;
-	return 0;
-}
-
-static int set_allow(const char *value, struct hv_err *err)
-{
-	if (session.n_allowed == HV_SESSION_ALLOWED)
-		return hv_err_set(err, EINVAL, "more than %d times --allow", HV_SESSION_ALLOWED);
-	if (access(value, F_OK) < 0)
-		return hv_err_sys(err, errno, "--allow: %s", value);
-	session.allowed[session.n_allowed++] = value;
-	return 0;
-}
-
-static int set_log(const char *value, struct hv_err *err)
-{
-	int level = hv_log_level_parse(value);
-
-	if (level < 0)
-		return hv_err_set(err, EINVAL, "--log: %s is none of error, warn, info, debug",
-				  value);
-	hv_log_set_level((enum hv_log_level)level);
-	return 0;
-}
-
-static int set_color(const char *value, struct hv_err *err)
-{
-	static const char *const words[] = { "auto", "always", "never" };
-
-	for (int i = 0; i < 3; i++)
-		if (!strcmp(value, words[i])) {
-			session.color = (enum hv_color)i;
-			return 0;
-		}
-	return hv_err_set(err, EINVAL, "--color: %s is none of auto, always, never", value);
-}
-
-static const struct option {
-	const char *name;
-	enum {
-		VALUE_NONE,
-		VALUE_OPTIONAL,
-		VALUE_NEEDED
-	} value;    /* optional: only as --name=value */
-	bool stays; /* the subcommand wants to see it too */
-	int (*set)(const char *value, struct hv_err *err);
-} options[] = {
-	{ "--sim", VALUE_OPTIONAL, false, set_sim },
-	{ "--sim-fault", VALUE_NEEDED, false, set_fault },
-	{ "--abi", VALUE_NEEDED, false, set_abi },
-	{ "--arch", VALUE_NEEDED, false, set_arch },
-	{ "--board", VALUE_NEEDED, false, set_board },
-	{ "--no-serve", VALUE_NONE, false, set_no_serve },
-	{ "--no-sandbox", VALUE_NONE, false, set_no_sandbox },
-	{ "--allow", VALUE_NEEDED, false, set_allow },
-	{ "--json", VALUE_NONE, true, set_json },
-	{ "--log", VALUE_NEEDED, false, set_log },
-	{ "--color", VALUE_NEEDED, false, set_color },
-};
-
-static const struct option *find_option(const char *word)
-{
-	size_t len = strcspn(word, "=");
-
-	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
-		if (strlen(options[i].name) == len && !strncmp(options[i].name, word, len))
-			return &options[i];
-	return NULL;
-}
-
-/* Takes argv[*i], and the value behind it. */
-static int take_option(const struct option *option, char **argv, int *i, struct hv_err *err)
-{
-	const char *value = strchr(argv[*i], '=');
-
-	if (value)
-		value++;
-	if (value && option->value == VALUE_NONE)
-		return hv_err_set(err, EINVAL, "%s takes no value", option->name);
-	if (!value && option->value == VALUE_NEEDED) {
-		value = argv[*i + 1];
-		if (!value)
-			return hv_err_set(err, EINVAL, "%s needs a value", option->name);
-		++*i;
-	}
-	return option->set(value, err);
-}
-
-/* An option of one letter, as lua has them: -e CODE or -eCODE. */
-static int take_letter(struct command_line *cl, int *i)
-{
-	const char *word = cl->argv[*i];
-	const char *text = word + 2;
-
-	switch (word[1]) {
-	case 'e':
-	case 'l':
-		if (!*text)
-			text = cl->argv[++*i];
-		if (!text)
-			return hv_err_set(&cl->err, EINVAL, "%s needs %s", word,
-					  word[1] == 'e' ? "code to run" : "the name of a module");
-		cl->actions[cl->n_actions++] = (struct action){ word[1], text };
-		return 0;
-	case 'i':
-		cl->interactive = true;
-		break;
-	case 'd':
-		cl->detach = true;
-		break;
-	case 'v':
-		cl->version = true;
-		break;
-	case 'h':
-		cl->help = true;
-		break;
-	default:
-		text = "?";
-	}
-	if (*text)
-		return hv_err_set(&cl->err, EINVAL, "there is no option %s", word);
-	return 0;
-}
-
-/* Everything before the script or subcommand. */
-static int read_options(struct command_line *cl)
-{
-	int i;
-
-	for (i = 1; i < cl->argc; i++) {
-		char *word = cl->argv[i];
-		const struct option *option = find_option(word);
-		int rc = 0;
-
-		if (word[0] != '-' || !word[1])
-			break;
-		if (!strcmp(word, "--")) {
-			i++;
-			break;
-		}
-		if (option)
-			rc = take_option(option, cl->argv, &i, &cl->err);
-		else if (!strcmp(word, "--version"))
-			cl->version = true;
-		else if (!strcmp(word, "--help"))
-			cl->help = true;
-		else if (word[1] == '-')
-			rc = hv_err_set(&cl->err, EINVAL, "there is no option %s", word);
-		else
-			rc = take_letter(cl, &i);
-		if (rc < 0)
-			return rc;
-	}
-	cl->first = i < cl->argc ? i : cl->argc;
-	return 0;
-}
-
-static int check_options(const struct command_line *cl, struct hv_err *err)
-{
-	if (cl->detach && (cl->interactive || (cl->first == cl->argc && !cl->n_actions)))
-		return hv_err_set(err, EINVAL, "-d serves what a script starts: it needs one, and no -i");
-	if (cl->detach && session.sim && !session.sim_dir)
-		return hv_err_set(err, EINVAL,
-				  "-d needs --sim=DIR: a machine without a folder could not be reached");
-	if (session.n_faults && !session.sim)
-		return hv_err_set(err, EINVAL,
-				  "--sim-fault is for the simulated hypervisor: it needs --sim");
-	return 0;
-}
 
 static int usage_error(const struct hv_err *err)
 {
@@ -289,7 +42,7 @@ static int run_chunk(lua_State *L, int status, int nargs)
 	return hv_run(L, nargs, NULL);
 }
 
-static int run_actions(lua_State *L, const struct command_line *cl)
+static int run_actions(lua_State *L, const struct hv_command_line *cl)
 {
 	int code = HV_EXIT_OK;
 
@@ -323,7 +76,7 @@ static int run_actions(lua_State *L, const struct command_line *cl)
 }
 
 /* The global `arg`: the script is 0, its arguments follow, what stands before it is negative. */
-static void set_arg(lua_State *L, const struct command_line *cl)
+static void set_arg(lua_State *L, const struct hv_command_line *cl)
 {
 	int script = cl->first < cl->argc ? cl->first : 0;
 
@@ -335,7 +88,7 @@ static void set_arg(lua_State *L, const struct command_line *cl)
 	lua_setglobal(L, "arg");
 }
 
-static int run_script(lua_State *L, const struct command_line *cl)
+static int run_script(lua_State *L, const struct hv_command_line *cl)
 {
 	const char *path = cl->argv[cl->first];
 	int n = cl->argc - cl->first - 1;
@@ -442,7 +195,7 @@ static bool is_command(lua_State *L, const char *word)
 }
 
 /* A subcommand's options that are for all commands may stand behind it. Leaves its own in argv. */
-static int subcommand(lua_State *L, struct command_line *cl)
+static int subcommand(lua_State *L, struct hv_command_line *cl)
 {
 	char **argv = &cl->argv[cl->first];
 	int argc = cl->argc - cl->first;
@@ -455,26 +208,29 @@ static int subcommand(lua_State *L, struct command_line *cl)
 	if (json_before)
 		kept[n++] = (char *)"--json";
 	for (int i = 1; i < argc; i++) {
-		const struct option *option = find_option(argv[i]);
+		char *word = argv[i];
+		bool stays = false;
+		int rc;
 
-		if (!strcmp(argv[i], "--")) {
+		if (!strcmp(word, "--")) {
 			while (i < argc)
 				kept[n++] = argv[i++];
 			break;
 		}
-		if (!option || option->stays)
-			kept[n++] = argv[i];
-		if (option && take_option(option, argv, &i, &cl->err) < 0)
+		rc = hv_options_take(cl, argv, &i, &stays);
+		if (rc < 0)
 			return usage_error(&cl->err);
+		if (!rc || stays)
+			kept[n++] = word;
 	}
-	if (check_options(cl, &cl->err) < 0)
+	if (hv_options_check(cl, &cl->err) < 0)
 		return usage_error(&cl->err);
 	return serve(L, run_command(L, "run", n, kept));
 }
 
 /* A first word with a slash or .lua is meant as a file; any other may be a command, and those go
  * first. */
-static int first_word(lua_State *L, struct command_line *cl)
+static int first_word(lua_State *L, struct hv_command_line *cl)
 {
 	const char *word = cl->argv[cl->first];
 	size_t len = strlen(word);
@@ -493,7 +249,7 @@ static int first_word(lua_State *L, struct command_line *cl)
 	return cl->interactive ? code : serve(L, code);
 }
 
-static int run(lua_State *L, struct command_line *cl)
+static int run(lua_State *L, struct hv_command_line *cl)
 {
 	bool tty = isatty(STDIN_FILENO);
 	int code;
@@ -537,7 +293,7 @@ static bool called_hvisor(const char *argv0)
 /* Protected. Argument: the command line. Result: the exit code. */
 static int protected_main(lua_State *L)
 {
-	struct command_line *cl = lua_touserdata(L, 1);
+	struct hv_command_line *cl = lua_touserdata(L, 1);
 	char *const help[] = { (char *)"--help" };
 	int code;
 
@@ -558,12 +314,12 @@ static void close_session(void)
 	hv_session_close(&session);
 }
 
-static int start(struct command_line *cl)
+static int start(struct hv_command_line *cl)
 {
 	lua_State *L;
 	int code;
 
-	if (read_options(cl) < 0 || check_options(cl, &cl->err) < 0)
+	if (hv_options_read(cl) < 0 || hv_options_check(cl, &cl->err) < 0)
 		return usage_error(&cl->err);
 	if (cl->version) {
 		printf("hvsh %s (%s, %s)\n", HVSH_VERSION, LUA_RELEASE,
@@ -614,7 +370,9 @@ static void hold_standard_descriptors(void)
 
 int main(int argc, char **argv)
 {
-	struct command_line cl = { .argc = argc, .argv = argv, .first = argc };
+	struct hv_command_line cl = {
+		.session = &session, .argc = argc, .argv = argv, .first = argc
+	};
 	int code;
 
 	session = HV_SESSION_INIT;
