@@ -82,8 +82,12 @@ local on_root = root:on(function(e) all[#all + 1] = e.device .. ":" .. e.what ..
 local eth = {}
 local on_zone = z:on("device", function(e) if e.device == "eth0" then eth[#eth + 1] = e.what .. ":" .. e.message end end)
 assert(z:device "eth0":link(false))
-for _ = 1, 3000 do if (eth[#eth] or ""):find "^link" then break end sleep "10ms" end
-print("link", eth[#eth])
+-- Its driver may get ready before or after.
+local function link_of(list)
+	for _, line in ipairs(list) do if line:find "^link" then return line end end
+end
+for _ = 1, 3000 do if link_of(eth) then break end sleep "10ms" end
+print("link", link_of(eth))
 on_root:close()
 on_zone:close()
 -- Said 400 times; told at once, and then how often.
