@@ -40,9 +40,9 @@ struct hv_attach {
 	struct hv_source *in_src, *out_src, *escape, *quiet, *signals[8];
 	bool in_file, in_end, flushing, flushed;
 	bool out_tty, out_blocks, out_full;
-	bool escaped;  /* one escape character was typed */
-	bool at_start; /* of a line of output */
-	char *ended;   /* the console has, why */
+	bool escaped;	       /* one escape character was typed */
+	_Atomic bool at_start; /* of a line of output */
+	char *ended;	       /* the console has, why */
 	bool done;
 	int result;
 	struct hv_err err; /* with a negative result */

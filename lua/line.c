@@ -49,12 +49,24 @@ static struct {
 static struct hv_loop *posted_to;
 static struct hv_post post;
 static _Atomic bool typing;
+/* Whether who has the terminal meanwhile is at the start of a line; NULL = nobody has it. */
+static _Atomic bool *lent;
 static bool shares_stdout;
 static pthread_t owner;
 
+static bool is_lent(void)
+{
+	bool is;
+
+	pthread_mutex_lock(&lock);
+	is = lent;
+	pthread_mutex_unlock(&lock);
+	return is;
+}
+
 bool hv_line_is_typed(void)
 {
-	return typing && shares_stdout;
+	return is_lent() || (typing && shares_stdout);
 }
 
 /* ---- notices */
@@ -159,21 +171,41 @@ static void keep(const char *text, size_t len)
 		more[notices.len++] = '\n';
 }
 
+/* lock is held. The terminal is raw: a newline alone does not go back to the left. */
+static void say_raw(const char *text, size_t len)
+{
+	const char *end = text + len;
+
+	if (!atomic_exchange(lent, true))
+		fputs("\r\n", stderr);
+	while (text < end) {
+		const char *eol = memchr(text, '\n', (size_t)(end - text));
+
+		eol = eol ? eol : end;
+		fprintf(stderr, "%.*s\r\n", (int)(eol - text), text);
+		text = eol + 1;
+	}
+	fflush(stderr);
+}
+
 void hv_line_notice(const char *text, size_t len)
 {
-	bool kept;
+	bool kept, said;
 
 	pthread_mutex_lock(&lock);
 	kept = typing && posted_to;
+	said = !kept && lent;
 	if (kept) {
 		keep(text, len);
 		hv_loop_post(posted_to, &post);
+	} else if (said) {
+		say_raw(text, len);
 	}
 	pthread_mutex_unlock(&lock);
 	/* What holds the loop up is heard all the same. */
 	if (kept && pthread_equal(pthread_self(), owner))
 		show_notices();
-	if (!kept)
+	if (!kept && !said)
 		fprintf(stderr, "%.*s%s", (int)len, text, len && text[len - 1] == '\n' ? "" : "\n");
 }
 
@@ -195,6 +227,14 @@ static void set_typing(bool now)
 	hv_log_set_sink(now ? log_line : NULL, NULL);
 	if (!now)
 		print_notices(stderr);
+}
+
+void hv_line_lend(_Atomic bool *at_start)
+{
+	pthread_mutex_lock(&lock);
+	lent = at_start;
+	pthread_mutex_unlock(&lock);
+	hv_log_set_sink(at_start ? log_line : NULL, NULL);
 }
 
 /* ---- completion */
@@ -331,9 +371,10 @@ static void take_input(void)
 	struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
 
 	ed.readable = false;
-	/* What was there may be gone by now, as Ctrl-C throws it away: reading would wait for more. */
-	for (int i = 0; i < TURN && ed.state == READING && !hv_interrupted() && poll(&in, 1, 0) == 1;
-	     i++)
+	/* What was there may be gone by now, as Ctrl-C throws it away: reading would wait for more.
+	 */
+	for (int i = 0;
+	     i < TURN && ed.state == READING && !hv_interrupted() && poll(&in, 1, 0) == 1; i++)
 		rl_callback_read_char();
 }
 

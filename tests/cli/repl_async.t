@@ -79,10 +79,12 @@ type_line '"back " .. 5'
 sees "back 5" "while a value is printed"
 type_line '#zones.linux2:devices()'
 sees $'\n3' "and the devices are served all the same"
+type_line 'beside = after("1s", function() log.warn "logged meanwhile" print "printed\nmeanwhile" log.warn "at the left" end)'
 type_line '.console linux2'
 sees "attached (Ctrl-] ends)" "a console"
 T send-keys C-m
 sees "linux2>" "of the zone"
+sees $'\nhvsh: warn: logged meanwhile\nprinted\nmeanwhile\nhvsh: warn: at the left' "what is said meanwhile stands at the left"
 T send-keys C-]
 sees "detached" "is left"
 T send-keys C-]
