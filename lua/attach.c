@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "lua/attach_priv.h"
-#include "lua/line.h"
 #include "lua/rawtty.h"
 
 #define TWICE UINT64_C(500000000) /* ns in which a second escape character counts as such */
@@ -426,7 +425,7 @@ static int set_up(struct hv_attach *a, struct hv_err *err)
 		rc = hv_rawtty_enter(a->in, a->opts->readonly, err);
 	a->raw = a->tty && !rc;
 	if (a->raw && a->out_tty && isatty(STDERR_FILENO))
-		hv_line_lend(&a->at_start);
+		hv_rawtty_lend(&a->at_start);
 	return rc;
 }
 
@@ -437,7 +436,7 @@ static void tear_down(struct hv_attach *a)
 	if (a->raw && !a->at_start)
 		fputs("\r\n", stderr);
 	a->at_start = a->at_start || a->raw;
-	hv_line_lend(NULL);
+	hv_rawtty_lend(NULL);
 	hv_rawtty_leave();
 	a->raw = false;
 	hv_source_remove(a->in_src);

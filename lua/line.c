@@ -17,6 +17,7 @@
 #include "base/now.h"
 #include "lua/interrupt.h"
 #include "lua/paste.h"
+#include "lua/rawtty.h"
 
 /* Nobody types a key so soon after another: what follows a tab within this many ms was pasted. */
 #define PASTE_MS 10
@@ -49,24 +50,12 @@ static struct {
 static struct hv_loop *posted_to;
 static struct hv_post post;
 static _Atomic bool typing;
-/* Whether who has the terminal meanwhile is at the start of a line; NULL = nobody has it. */
-static _Atomic bool *lent;
 static bool shares_stdout;
 static pthread_t owner;
 
-static bool is_lent(void)
-{
-	bool is;
-
-	pthread_mutex_lock(&lock);
-	is = lent;
-	pthread_mutex_unlock(&lock);
-	return is;
-}
-
 bool hv_line_is_typed(void)
 {
-	return is_lent() || (typing && shares_stdout);
+	return hv_rawtty_is_lent() || (typing && shares_stdout);
 }
 
 /* ---- notices */
@@ -171,51 +160,30 @@ static void keep(const char *text, size_t len)
 		more[notices.len++] = '\n';
 }
 
-/* lock is held. The terminal is raw: a newline alone does not go back to the left. */
-static void say_raw(const char *text, size_t len)
-{
-	const char *end = text + len;
-
-	if (!atomic_exchange(lent, true))
-		fputs("\r\n", stderr);
-	while (text < end) {
-		const char *eol = memchr(text, '\n', (size_t)(end - text));
-
-		eol = eol ? eol : end;
-		fprintf(stderr, "%.*s\r\n", (int)(eol - text), text);
-		text = eol + 1;
-	}
-	fflush(stderr);
-}
-
 void hv_line_notice(const char *text, size_t len)
 {
-	bool kept, said;
+	bool kept;
 
 	pthread_mutex_lock(&lock);
 	kept = typing && posted_to;
-	said = !kept && lent;
 	if (kept) {
 		keep(text, len);
 		hv_loop_post(posted_to, &post);
-	} else if (said) {
-		say_raw(text, len);
 	}
 	pthread_mutex_unlock(&lock);
 	/* What holds the loop up is heard all the same. */
 	if (kept && pthread_equal(pthread_self(), owner))
 		show_notices();
-	if (!kept && !said)
-		fprintf(stderr, "%.*s%s", (int)len, text, len && text[len - 1] == '\n' ? "" : "\n");
+	if (!kept)
+		hv_rawtty_say(text, len);
 }
 
 static void log_line(enum hv_log_level level, const char *line, void *arg)
 {
-	char text[2200];
-	int n = snprintf(text, sizeof(text), "hvsh: %s: %s", hv_log_level_name(level), line);
+	char text[HV_LOG_LINE_MAX];
 
 	(void)arg;
-	hv_line_notice(text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1);
+	hv_line_notice(text, hv_log_word(text, level, line));
 }
 
 /* From here on what is said stands above the line, or, when it is over, where the cursor is. */
@@ -227,14 +195,6 @@ static void set_typing(bool now)
 	hv_log_set_sink(now ? log_line : NULL, NULL);
 	if (!now)
 		print_notices(stderr);
-}
-
-void hv_line_lend(_Atomic bool *at_start)
-{
-	pthread_mutex_lock(&lock);
-	lent = at_start;
-	pthread_mutex_unlock(&lock);
-	hv_log_set_sink(at_start ? log_line : NULL, NULL);
 }
 
 /* ---- completion */

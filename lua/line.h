@@ -51,16 +51,9 @@ int hv_line_read(const char *prompt, const char **line, struct hv_err *err);
 void hv_line_notice(const char *text, size_t len);
 
 /*
- * A line is being typed where standard output goes, or the terminal is lent: what is printed now
- * belongs to hv_line_notice.
+ * A line is being typed where standard output goes, or a console has the terminal: what is printed
+ * now belongs to hv_line_notice.
  */
 bool hv_line_is_typed(void);
-
-/*
- * The terminal is raw and somebody's who shows a guest's bytes on it, with standard output and error
- * both: notices and the log's lines are written at once, each on a line of its own. *at_start says
- * whether the cursor is at the start of one, and is kept up by both sides. NULL takes it back.
- */
-void hv_line_lend(_Atomic bool *at_start);
 
 #endif

@@ -2,9 +2,15 @@
 #include "lua/rawtty.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <termios.h>
+
+#include "base/log.h"
 
 static const int fatal[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
 #define N_FATAL (sizeof(fatal) / sizeof(fatal[0]))
@@ -78,4 +84,62 @@ void hv_rawtty_resume(void)
 {
 	if (tty >= 0)
 		tcsetattr(tty, TCSANOW, &raw);
+}
+
+/* ---- what else is said on it */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic bool *lent;
+
+/* lock is held. A newline alone goes down, not back. */
+static void say_at_left(const char *text, size_t len)
+{
+	const char *end = text + len;
+
+	if (!atomic_exchange(lent, true))
+		fputs("\r\n", stderr);
+	while (text < end) {
+		const char *eol = memchr(text, '\n', (size_t)(end - text));
+
+		eol = eol ? eol : end;
+		fprintf(stderr, "%.*s\r\n", (int)(eol - text), text);
+		text = eol + 1;
+	}
+	fflush(stderr);
+}
+
+void hv_rawtty_say(const char *text, size_t len)
+{
+	pthread_mutex_lock(&lock);
+	if (lent)
+		say_at_left(text, len);
+	else
+		fprintf(stderr, "%.*s%s", (int)len, text, len && text[len - 1] == '\n' ? "" : "\n");
+	pthread_mutex_unlock(&lock);
+}
+
+static void log_line(enum hv_log_level level, const char *line, void *arg)
+{
+	char text[HV_LOG_LINE_MAX];
+
+	(void)arg;
+	hv_rawtty_say(text, hv_log_word(text, level, line));
+}
+
+bool hv_rawtty_is_lent(void)
+{
+	bool is;
+
+	pthread_mutex_lock(&lock);
+	is = lent;
+	pthread_mutex_unlock(&lock);
+	return is;
+}
+
+void hv_rawtty_lend(_Atomic bool *at_start)
+{
+	pthread_mutex_lock(&lock);
+	lent = at_start;
+	pthread_mutex_unlock(&lock);
+	hv_log_set_sink(at_start ? log_line : NULL, NULL);
 }

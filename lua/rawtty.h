@@ -3,6 +3,7 @@
 #define HV_LUA_RAWTTY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/err.h"
 
@@ -17,5 +18,17 @@ void hv_rawtty_leave(void); /* fine when not entered */
 /* Around a stop of the program, and after one that came without warning: raw again. */
 void hv_rawtty_pause(void);
 void hv_rawtty_resume(void);
+
+/*
+ * The raw terminal is where standard output and error go, too, and a guest's bytes are shown there:
+ * what hv_rawtty_say and the log say stands at the left of a line of its own. *at_start says
+ * whether the cursor is at the start of one, and is kept up by both sides. NULL ends it. Main
+ * thread.
+ */
+void hv_rawtty_lend(_Atomic bool *at_start);
+bool hv_rawtty_is_lent(void);
+
+/* A text of one line or more, to standard error. Any thread. */
+void hv_rawtty_say(const char *text, size_t len);
 
 #endif

@@ -58,9 +58,9 @@ int hv_log_level_parse(const char *word)
 }
 
 /*
- * Whether standard error goes to systemd's journal, which reads levels from lines and knows name and
- * pid itself: it names the stream that it has given us. Asked each time: standard error may have been
- * pointed elsewhere meanwhile.
+ * Whether standard error goes to systemd's journal, which reads levels from lines and knows name
+ * and pid itself: it names the stream that it has given us. Asked each time: standard error may
+ * have been pointed elsewhere meanwhile.
  */
 static bool is_journal(void)
 {
@@ -79,6 +79,13 @@ static void disarm(char *text)
 	for (; *text; text++)
 		if (((unsigned char)*text < ' ' && *text != '\t' && *text != '\n') || *text == 0x7f)
 			*text = '?';
+}
+
+size_t hv_log_word(char text[HV_LOG_LINE_MAX], enum hv_log_level level, const char *line)
+{
+	int n = snprintf(text, HV_LOG_LINE_MAX, "hvsh: %s: %s", level_names[level], line);
+
+	return n < HV_LOG_LINE_MAX ? (size_t)n : HV_LOG_LINE_MAX - 1;
 }
 
 void hv_log(enum hv_log_level level, const char *fmt, ...)

@@ -2,6 +2,8 @@
 #ifndef HV_BASE_LOG_H
 #define HV_BASE_LOG_H
 
+#include <stddef.h>
+
 enum hv_log_level {
 	HV_LOG_ERROR,
 	HV_LOG_WARN,
@@ -18,6 +20,10 @@ enum hv_log_level {
 typedef void hv_log_sink_fn(enum hv_log_level level, const char *line, void *arg);
 void hv_log_set_sink(hv_log_sink_fn *sink, void *arg);
 
+/* A line as it stands on a terminal, without its newline; returns its length. For sinks. */
+#define HV_LOG_LINE_MAX 2200
+size_t hv_log_word(char text[HV_LOG_LINE_MAX], enum hv_log_level level, const char *line);
+
 /* The level may change while the program runs; lines above it cost one load. Any thread. */
 void hv_log_set_level(enum hv_log_level level);
 enum hv_log_level hv_log_level(void);
@@ -27,8 +33,7 @@ const char *hv_log_level_name(enum hv_log_level level);
 int hv_log_level_parse(const char *word);
 
 /* A message of several lines becomes several lines; errno is kept. */
-void hv_log(enum hv_log_level level, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+void hv_log(enum hv_log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #define hv_log_error(...) hv_log(HV_LOG_ERROR, __VA_ARGS__)
 #define hv_log_warn(...) hv_log(HV_LOG_WARN, __VA_ARGS__)
