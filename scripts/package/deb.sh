@@ -118,7 +118,7 @@ Section: admin
 Priority: optional
 Installed-Size:
 Depends: $needs
-Recommends: hvsh-dkms
+Recommends: hvsh-dkms, libpng16-16t64 | libpng16-16
 Suggests: bash-completion, device-tree-compiler, libdrm2
 Description: zones of the hvisor hypervisor, from Lua scripts
  The management shell of the hvisor type-1 hypervisor. It runs on the root

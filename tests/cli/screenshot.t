@@ -72,6 +72,20 @@ out_has "gone	nil	ENODEV" "the device has gone with its zone"
 [ ! -e x.png ]
 tap $? "what failed left no file"
 
+# libpng is loaded when there is a screen: a service without pictures goes on without
+mkdir broken
+: >broken/libpng16.so.16
+cat >without.lua <<'LUA'
+dofile "screen.lua"
+while not zones.panel:device "screen".screens[1].on do sleep "50ms" end
+print(zones.panel:device "screen":screenshot "x.png")
+zones.stop()
+LUA
+LD_LIBRARY_PATH=$PWD/broken run timeout 100 "$HVSH" --sim without.lua
+is 0 "a zone with a screen runs without libpng"
+out_has "panel/screen: libpng16.so.16 cannot be loaded" "a screenshot says that it is missing"
+out_has "install libpng16" "and what to do"
+
 # ---- the command
 
 run "$HVSH" -d --sim=m screen.lua
