@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "virtio/bridge.h"
 #include "virtio/irq.h"
 #include "virtio/state.h"
@@ -105,21 +106,34 @@ static void give_lock_back(struct hv_service *svc)
 }
 
 struct held {
-	struct hv_bridge_window windows[HV_BRIDGE_HELD];
-	unsigned int n;
+	struct hv_bridge_window windows[HV_BRIDGE_HELD], left_out;
+	unsigned int n, n_left_out;
 };
 
 static void hold(void *arg, uint32_t zone, uint64_t at, uint64_t size)
 {
 	struct held *held = arg;
+	const struct hv_bridge_window window = {
+		.zone = zone,
+		.at = at,
+		.size = size,
+		.held = true,
+	};
 
 	if (held->n < HV_BRIDGE_HELD)
-		held->windows[held->n++] = (struct hv_bridge_window){
-			.zone = zone,
-			.at = at,
-			.size = size,
-			.held = true,
-		};
+		held->windows[held->n++] = window;
+	else if (!held->n_left_out++)
+		held->left_out = window;
+}
+
+static void say_left_out(const char *dir, const struct held *held)
+{
+	if (held->n_left_out)
+		hv_log_warn("%s has the state of %u devices, and %d are waited for: zone %" PRIu32
+			    " is answered 0 at its window 0x%" PRIx64
+			    " until that device is served again%s",
+			    dir, held->n + held->n_left_out, HV_BRIDGE_HELD, held->left_out.zone,
+			    held->left_out.at, held->n_left_out > 1 ? ", as are others" : "");
 }
 
 static int start_bridge(struct hv_service *svc, const struct hv_service_opts *opts,
@@ -134,6 +148,7 @@ static int start_bridge(struct hv_service *svc, const struct hv_service_opts *op
 		if (rc < 0)
 			return rc;
 		hv_state_each(opts->state_dir, hold, &held);
+		say_left_out(opts->state_dir, &held);
 	}
 	bridge.kept = svc->kept;
 	bridge.n_held = held.n;

@@ -84,6 +84,11 @@ out_has "write	nil	ENODEV"
 out_has "device	true	nil	ENOENT: zone linux1 has no device hvc0"
 
 script <<'LUA'
+-- A guest that still comes up would take disks into use.
+do
+	local con <close> = assert(z:device "hvc0":open {back = "all"})
+	assert(con:expect("linux1> ", {timeout = "60s"}))
+end
 -- Never closed, and gone.
 for i = 1, 300 do
 	local con = assert(z:device "hvc0":open {back = "all"})

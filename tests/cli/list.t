@@ -56,6 +56,22 @@ out_has "linux1"
 sim map two.lua
 is 0 "map with a script"
 out_has "rtos"
+sim map two.lua --json
+is 0 "map --json"
+printf '%s' "$out" >map.json
+cat >ranges.lua <<'LUA'
+local o = assert(require("hvsh.json").decode(io.open("map.json"):read "a"))
+local last = 0
+for _, r in ipairs(o.ranges) do
+	assert(math.ult(last, r.start + 1) and r.size > 0 and r.kind and r.zone and r.what)
+	last = r.start
+	if r.zone == "linux1" and r.what == "ram" then print(o.script, o.simulated, r.start, r.size, r.kind, r.file, r.line) end
+end
+LUA
+run hvsh ranges.lua
+out_has $'two.lua\ttrue\t1342177280\t67108864\tram\ttwo.lua\t5' "has the ranges, and where they are written"
+sim map two.lua --json --svg map.svg
+out_has '"written": "map.svg"' "or what was written"
 sim map two.lua --svg map.svg
 is 0 "map as a drawing"
 head -c 200 map.svg | grep -q '<svg'

@@ -109,6 +109,9 @@ text, _, code = core.decode("", "77")
 assert(text == nil and code == "EINVAL")
 text, _, code = core.decode("", nil, "vax")
 assert(text == nil and code == "EINVAL")
+-- Messages without the name of their code.
+assert(core.plain "E2BIG: too long: E2BIG" == "too long: E2BIG" and core.plain "EIO: " == "" and core.plain(7) == "7")
+for _, text in ipairs { "", "E", "E: x", "EIO:x", "Each: one", "an EIO: x" } do assert(core.plain(text) == text, text) end
 print "all refused"
 LUA
 lua 'dofile "misuse.lua"'

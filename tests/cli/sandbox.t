@@ -94,6 +94,9 @@ spawn(function()
 	print("allowed", (io.open("allowed/file", "w")))
 	print("state", (io.open("i/file", "w")))
 	local z = zones.linux1
+	-- A guest that still comes up would take the next disk into use.
+	local con <close> = assert(z:device "hvc0":open {back = "all"})
+	assert(con:expect("linux1> ", {timeout = "60s"}))
 	assert(z:device "root":detach())
 	print("attached", z:attach(blk "data" {image = "images/rootfs2.ext4"}))
 	print("unnamed", z:attach(blk "more" {image = "/etc/hostname"}))

@@ -24,7 +24,7 @@ script() {
 		printf '%s\n' 'dofile "boot_zones.lua"' 'local z = zones.linux1'
 		cat
 	} >script.lua
-	run timeout 60 "$HVSH" --sim script.lua
+	run timeout 300 "$HVSH" --sim script.lua
 }
 
 script <<'LUA'
@@ -58,8 +58,11 @@ local root, con = z:device "root", assert(z:device "hvc0":open {back = "all"})
 con:expect("> ", {timeout = "30s"})
 local function ask(line, answer) assert(con:write(line .. "\r")) return con:expect(answer, {timeout = "30s"}) end
 print("found", root, root.type, root.zone, root.irq, root.state)
+local function counted(f) for _ = 1, 3000 do if f(root.stats) then break end sleep "10ms" end end
+counted(function(s) return s.read_bytes >= 4096 end)
 print("before", root.stats.requests, root.stats.read_bytes, root.stats.errors)
 ask("sum 0 65536", "\n%x+\r")
+counted(function(s) return s.read_bytes >= 65536 + 4096 end)
 local s = root.stats
 print("after", s.requests > 1, s.read_bytes >= 65536 + 4096, s.kicks >= 0, s.interrupts > 0, s.p50 > 0, #s.latency > 0)
 assert(root:pause())
@@ -105,7 +108,7 @@ out_has "detached	detached	false"
 out_has "linux1/root is gone: it was detached, or its zone has stopped"
 out_has "again	nil	ENODEV"
 out_has "attached	blk linux1/data: idle	true" "another one takes its window"
-out_has "full	nil	ENOSPC: linux1/more (script.lua:30: devices.more): no planned window is free" "a window must have been planned"
+out_has "full	nil	ENOSPC: linux1/more (script.lua:33: devices.more): no planned window is free" "a window must have been planned"
 out_has "name	nil	EEXIST"
 
 cat >spare.lua <<'LUA'
@@ -115,10 +118,12 @@ local z = zone "linux1" {
   devices = {slot "spare" {at = 0xa003c00}, net "eth0" {switch = "lan", at = 0xa003600}, console "hvc0" {at = 0xa003800}},
 }
 assert(z:start())
+-- A guest that still comes up would take it into use.
+assert(z:device "hvc0":open {back = "all"}:expect("linux1> ", {timeout = "60s"}))
 print(#z:devices(), z:attach(blk "late" {image = "images/rootfs1.ext4"}))
 assert(z:stop())
 LUA
-run timeout 60 "$HVSH" --sim spare.lua
+run timeout 300 "$HVSH" --sim spare.lua
 is 0 "a slot is planned for later"
 out_has "2	blk linux1/late: idle"
 
@@ -150,8 +155,12 @@ run hvsh --sim=m list --json
 out_has '"requests"' "and their figures as JSON"
 until_has "linux2> " hvsh --sim=m console --back all linux2
 printf 'echo to the guest\r' >typed
-"$HVSH" --sim=m console linux1/hvc0 <typed >console.out 2>console.err
-code=$? out=$(cat console.out) err=$(cat console.err)
+# It leaves when its guest has been silent for a while, which a busy machine can make it.
+for ((i = 0; i < 300; i++)); do
+	"$HVSH" --sim=m console linux1/hvc0 <typed >console.out 2>console.err
+	code=$? out=$(cat console.out) err=$(cat console.err)
+	[[ $out == *$'\nto the guest'* ]] && break
+done
 is 0 "a console from another process"
 out_has $'\nto the guest' "types and reads"
 err_has "attached" "and says so"
@@ -178,7 +187,7 @@ wait "$(cat pid)"
 code=$? out='' err=$(cat service.err)
 is 0 "SIGTERM ends it in order"
 err_has "hvsh: serving 6 devices of 2 zones; Ctrl-C ends it"
-err_has "zone linux1 (1) has ended by itself; its devices are closed"
+err_has "zone linux1 (1) has ended, by itself or by another program; its devices are closed"
 err_has "closing 3 devices; their zones are not stopped"
 rm pid
 

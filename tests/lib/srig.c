@@ -12,6 +12,7 @@
 #include <cmocka.h>
 #include <libfdt.h>
 
+#include "base/now.h"
 #include "base/size.h"
 #include "base/thread.h"
 #include "memmap/gmem.h"
@@ -378,7 +379,7 @@ void srig_await(bool (*cond)(void *arg), void *arg, const char *what)
 {
 	struct timespec pause = { .tv_nsec = 1000000 };
 
-	for (unsigned int i = 0; i < 20000; i++) {
+	for (uint64_t until = hv_now() + SRIG_LONG; hv_now() < until;) {
 		if (cond(arg))
 			return;
 		nanosleep(&pause, NULL);

@@ -23,7 +23,7 @@
 #define SRIG_WINDOWS_SIZE UINT64_C(0x4000)
 #define SRIG_SLOT(n) (SRIG_WINDOWS + UINT64_C(0x200) * (n))
 #define SRIG_IRQ(n) (48u + (n))
-#define SRIG_LONG UINT64_C(20000000000) /* ns: nothing that works takes so long */
+#define SRIG_LONG UINT64_C(60000000000) /* ns: nothing that works takes so long */
 
 struct srig {
 	struct hv_hyp *hyp;

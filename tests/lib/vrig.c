@@ -405,6 +405,15 @@ void vrig_wait_irqs(struct vrig *rig, uint64_t count)
 		vrig_pause(&deadline, "an interrupt");
 }
 
+void vrig_wait_count(const _Atomic uint64_t *count, uint64_t n)
+{
+	uint64_t deadline = 0;
+
+	while (atomic_load(count) < n)
+		vrig_pause(&deadline, "something to be counted");
+	assert_int_equal(atomic_load(count), n);
+}
+
 void vrig_wait_status(struct vrig *rig, uint32_t bits)
 {
 	uint64_t deadline = 0;

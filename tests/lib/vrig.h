@@ -133,6 +133,9 @@ bool vrig_interrupts(struct vrig *rig, unsigned int queue, bool on);
 uint32_t vrig_ack(struct vrig *rig);
 /* Polls until at least that many interrupts were injected in all. */
 void vrig_wait_irqs(struct vrig *rig, uint64_t count);
+/* Polls until a counter is n, and fails when it is more: workers count after the guest has its
+ * answer. */
+void vrig_wait_count(const _Atomic uint64_t *count, uint64_t n);
 /* Polls until the status register has these bits. */
 void vrig_wait_status(struct vrig *rig, uint32_t bits);
 

@@ -15,7 +15,7 @@
 #include "loop/loop.h"
 
 #define MS UINT64_C(1000000)
-#define LONG (INT64_C(10000) * 1000000) /* a time no working loop needs */
+#define LONG (INT64_C(60000) * 1000000) /* a time no working loop needs */
 
 static struct hv_loop *loop_new(void)
 {

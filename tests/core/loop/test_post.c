@@ -12,7 +12,7 @@
 
 #include "loop/loop.h"
 
-#define LONG (INT64_C(10000) * 1000000)
+#define LONG (INT64_C(60000) * 1000000)
 #define POSTERS 4
 #define ROUNDS 20000
 

@@ -344,7 +344,8 @@ static void resize(void **state)
 	assert_int_equal(vrig_config(&box.rig, 0, 8), 1024);
 	assert_int_not_equal(vrig_read(&box.rig, VIRTIO_MMIO_CONFIG_GENERATION), generation);
 	assert_int_equal(vrig_read(&box.rig, VIRTIO_MMIO_INTERRUPT_STATUS) & 2, 2);
-	assert_int_equal(atomic_load(&box.rig.irqs), irqs + 1);
+	/* That of the write may have come only now. */
+	assert_in_range(atomic_load(&box.rig.irqs), irqs + 1, irqs + 2);
 	assert_int_equal(atomic_load(&box.events[HV_EV_RESIZE]), 1);
 	assert_int_equal(blk_box_file_size(box.image), 512 * KIB);
 	assert_int_equal(blk_box_write(&box, 1023, data, 512), VIRTIO_BLK_S_OK);
@@ -409,6 +410,16 @@ static void limited(void **state)
 	assert_int_equal(blk_box_read(&box, 0, data, 4096), VIRTIO_BLK_S_OK);
 }
 
+/* From then on the worker knows. */
+static void pause_it(void)
+{
+	uint64_t deadline = 0;
+
+	hv_vdev_pause(&box.dev, true);
+	while (!atomic_load(&box.dev.workers[0].sleeping))
+		vrig_pause(&deadline, "the worker to sleep");
+}
+
 static void paused(void **state)
 {
 	struct virtio_blk_outhdr *header;
@@ -419,7 +430,7 @@ static void paused(void **state)
 	(void)state;
 	blk_box_open(&box, &(struct hv_blk_opts){ 0 });
 	blk_box_start(&box, F(FLUSH), 0);
-	hv_vdev_pause(&box.dev, true);
+	pause_it();
 	header = vrig_alloc(&box.rig, 16, 16);
 	status = vrig_alloc(&box.rig, 513, 1);
 	head = vrig_add(&box.rig, 0,
@@ -428,7 +439,7 @@ static void paused(void **state)
 	assert_false(vrig_poll(&box.rig, 0, &used));
 	hv_vdev_pause(&box.dev, false);
 	assert_int_equal(vrig_finish(&box.rig, 0, head), 513);
-	hv_vdev_pause(&box.dev, true);
+	pause_it();
 	vrig_add(&box.rig, 0, (struct vrig_buf[]){ { header, 16, false }, { status, 513, true } },
 		 2);
 	vrig_kick(&box.rig, 0);

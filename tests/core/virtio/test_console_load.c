@@ -189,7 +189,7 @@ static void *busy_client(void *arg)
 	struct side *s = arg;
 	char bytes[1000];
 
-	while (!atomic_load(&s->stop)) {
+	do {
 		struct hv_console_client *client;
 		struct hv_console_client_opts opts = {
 			.who = "busy", .back = 100, .wake = -1, .patience = 1000000
@@ -203,7 +203,7 @@ static void *busy_client(void *arg)
 		}
 		hv_console_close(client);
 		s->bytes++;
-	}
+	} while (!atomic_load(&s->stop));
 	return NULL;
 }
 

@@ -52,9 +52,12 @@ static void complete_one(struct srig_echo *echo, struct hv_gdev *dev, uint64_t b
 	srig_await(has_completed, dev, "a completion");
 }
 
+/* The line is up, and the worker asleep again: what it had to inject is injected. */
 static bool is_asserted(void *arg)
 {
-	return atomic_load(&((struct srig_echo *)arg)->dev.interrupt_status) != 0;
+	struct hv_vdev *dev = &((struct srig_echo *)arg)->dev;
+
+	return atomic_load(&dev->interrupt_status) && atomic_load(&dev->workers[0].sleeping);
 }
 
 /* Eight devices want an interrupt of a zone that takes none: seven may wait, the eighth comes after

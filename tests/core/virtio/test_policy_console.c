@@ -105,7 +105,7 @@ static void test_out(void **state)
 	crig_expect(client, "one [longer than it was] four");
 	for (unsigned int i = 0; i < 4; i++)
 		vrig_finish(&c.rig, 1, head[i]);
-	assert_int_equal(atomic_load(&c.dev.stats.dropped), 4);
+	vrig_wait_count(&c.dev.stats.dropped, 4);
 	end();
 }
 

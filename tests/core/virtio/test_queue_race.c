@@ -65,7 +65,7 @@ static void await(_Atomic bool *flag)
 			continue;
 		sched_yield();
 		if (!deadline)
-			deadline = hv_now() + UINT64_C(20000000000);
+			deadline = hv_now() + UINT64_C(60000000000);
 		else if (hv_now() > deadline) {
 			atomic_store(&lost, true);
 			atomic_store(&over, true);

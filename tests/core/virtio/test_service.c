@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "base/log.h"
 #include "srig.h"
 
 static struct hv_err err;
@@ -80,6 +81,54 @@ static void test_lock(void **state)
 	rmdir(folder);
 	srig_close(&rig);
 	srig_close(&other);
+}
+
+struct lines {
+	unsigned int n;
+	char last[512];
+};
+
+static void take_line(enum hv_log_level level, const char *line, void *arg)
+{
+	struct lines *lines = arg;
+
+	(void)level;
+	lines->n++;
+	snprintf(lines->last, sizeof(lines->last), "%s", line);
+}
+
+/* More devices than there is room for were left by a service before: it is said, once. */
+static void test_too_many_left(void **state)
+{
+	char dir[] = "/tmp/hvsh-service-XXXXXX", path[64];
+	struct hv_service_opts opts = { .state_dir = dir };
+	struct lines lines = { 0 };
+	struct srig rig;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	srig_open(&rig, &(struct srig_opts){ 0 });
+	hv_log_set_sink(take_line, &lines);
+	for (unsigned int i = 0; i < 34; i++) {
+		snprintf(path, sizeof(path), "%s/5-%x-200", dir, 0xa000000 + 0x200 * i);
+		close(open(path, O_CREAT | O_WRONLY, 0600));
+		if (i != 31 && i != 33)
+			continue;
+		hv_service_free(rig.svc);
+		want(hv_service_new(rig.hyp, &opts, &rig.svc, &err), 0, NULL);
+		assert_int_equal(lines.n, i == 33);
+	}
+	hv_log_set_sink(NULL, NULL);
+	assert_non_null(strstr(lines.last, "has the state of 34 devices, and 32 are waited for"));
+	assert_non_null(strstr(lines.last, "zone 5 is answered 0 at its window 0xa00"));
+	srig_close(&rig);
+	for (unsigned int i = 0; i < 34; i++) {
+		snprintf(path, sizeof(path), "%s/5-%x-200", dir, 0xa000000 + 0x200 * i);
+		unlink(path);
+	}
+	snprintf(path, sizeof(path), "%s/bridge", dir);
+	unlink(path);
+	assert_int_equal(rmdir(dir), 0);
 }
 
 static void test_zone_refusals(void **state)
@@ -463,6 +512,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ping),
 		cmocka_unit_test(test_lock),
+		cmocka_unit_test(test_too_many_left),
 		cmocka_unit_test(test_zone_refusals),
 		cmocka_unit_test(test_attach_refusals),
 		cmocka_unit_test(test_detach),
