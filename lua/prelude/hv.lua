@@ -37,7 +37,7 @@ return frozen.object {
 	end,
 	tostring = function()
 		local info, message = core.info()
-		if not info then return "no hypervisor: " .. (message:gsub("^E%u+: ", "")) end
+		if not info then return "no hypervisor: " .. core.plain(message) end
 		return ("%s (%s, config version %s%s)"):format(info.backend == "sim" and "simulated hypervisor" or info.name,
 			info.arch, info.version, info.layout and ", layout " .. info.layout or "")
 	end,

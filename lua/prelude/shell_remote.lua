@@ -98,7 +98,7 @@ function methods:run(text)
 	local name = text:match "^%s*%.console%s+(%S+)%s*$"
 	if name then
 		local ok, message = console(name)
-		if not ok then s.notice("hvsh: " .. message:gsub("^E%u+: ", "")) end
+		if not ok then s.notice("hvsh: " .. core.plain(message)) end
 		return "done", not ok
 	end
 	if s.gone then return leave(s, s.gone) end

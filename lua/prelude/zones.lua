@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: GPL-2.0-or-later
 -- `zones`: all zones of the script at once, and those that run.
+local core = require "hvsh.core"
 local define = require "hvsh.define"
 local dsl = require "hvsh.dsl"
 local frozen = require "hvsh.frozen"
@@ -96,7 +97,7 @@ function fields.stop(...)
 	for _, name in ipairs(names) do
 		local ok, message, code = operate().stop(name)
 		if not ok and not (all and code == "ENOENT") then
-			failures[#failures + 1] = (message:gsub("^E%u+: ", ""))
+			failures[#failures + 1] = core.plain(message)
 			first = first or code
 		end
 	end

@@ -23,7 +23,7 @@ local LEVELS = { backoff = "warn", failed = "error", quarantined = "error" }
 
 local clock = { now = function() return core.now() / 1e9 end, sleep = sleep }
 
-local function plain(message) return (tostring(message):gsub("^E%u%w*: ", "")) end
+local plain = core.plain
 
 -- An error that is raised is a failure like others.
 local function try(f, ...)
@@ -172,7 +172,7 @@ local function listen(m)
 			elseif e.what == "stopped" then
 				m.machine:tell("taken", "somebody stopped it")
 			else
-				m.machine:tell("ended", "it ended by itself")
+				m.machine:tell("ended", "it ended, by itself or by another program")
 			end
 		end)),
 		m.zone:on("error", heard(function()

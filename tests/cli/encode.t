@@ -63,6 +63,34 @@ tap $? "and stays one"
 [ ! -e x.bin ]
 tap $? "no file is left behind by any of these"
 
+run hvsh encode two.lua --zone linux1 --abi 6 -o json.bin --json
+is 0 "encode --json"
+[[ ${out//[[:space:]]/} == *'"size":3296'*'"written":"json.bin"'*'"zone":"linux1"'* ]]
+tap $? "says what was written"
+same json.bin 6.bin "the bytes are in the file"
+run hvsh encode two.lua --zone linux1 --abi 6 -o - --json
+is 2 "not among JSON"
+out_has '"error": "standard output has the bytes' "which says so"
+printf '\005' | dd of=json.bin bs=1 seek=24 conv=notrunc 2>/dev/null
+run hvsh decode json.bin --abi 6 --arch arm64 --json
+is 1 "decode --json"
+printf '%s' "$out" >out.json
+"$HVSH" decode json.bin --abi 6 --arch arm64 >out.txt
+cat >fields.lua <<'LUA'
+local o = assert(require("hvsh.json").decode(io.open("out.json"):read "a"))
+local lines, by_name = 0, {}
+for _ in io.lines "out.txt" do lines = lines + 1 end
+for _, f in ipairs(o.fields) do by_name[f.name] = f end
+print(o.layout, o.arch, o.size, #o.fields + #o.notes + 1 == lines)
+local cpus, name, type = by_name.cpus, by_name.name, by_name["memory_regions[0].type"]
+print(cpus.at, cpus.value, cpus.meaning, name.value, name.meaning, by_name["memory_regions[0].size"].meaning)
+print(type.value, type.meaning:match "^WRONG", o.notes[#o.notes])
+LUA
+run hvsh fields.lua
+out_has $'6\tarm64\t3296\ttrue' "has every line"
+out_has $'8\t0x4\tCPU 2\t"linux1"\tnil\t64M' "a field's place, value and meaning"
+out_has $'0x5\tWRONG\t1 value cannot be meant' "and what is wrong"
+
 run hvsh decode missing.bin
 is 1 "no such file"
 err_has "missing.bin"

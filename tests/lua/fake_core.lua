@@ -1,11 +1,12 @@
 -- SPDX-License-Identifier: GPL-2.0-or-later
 -- A stand-in for the C module hvsh.core, for tests of what is above it: findings, plans and running zones
 -- are what the test says. install{…} puts it in place of the real one for modules loaded afterwards.
-local fake = {}
+local real, fake = require "hvsh.core", {}
 
 function fake.new()
 	local core = { running = { { id = 0, name = "root", cpus = { 0, 1 }, failed = false } }, findings = {}, calls = {} }
 	core.log_lines = {}
+	core.plain = real.plain
 	local level = "warn"
 
 	function core.check() return table.move(core.findings, 1, #core.findings, 1, {}) end

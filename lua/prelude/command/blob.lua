@@ -31,6 +31,9 @@ end
 function blob.encode(request)
 	local target = request.options.o
 	if not target then return request.misuse "where to? -o FILE" end
+	if target == "-" and request.options.json then
+		return request.misuse "standard output has the bytes: with --json, -o FILE"
+	end
 	if target == "-" and core.tty(1) then
 		return common.fail "these bytes are not for a terminal: -o FILE, or redirect"
 	end
@@ -54,7 +57,30 @@ function blob.encode(request)
 	local ok, why = output.write(target, bytes)
 	if not ok then return common.fail(why) end
 	io.stderr:write(("hvsh: wrote %d bytes to %s\n"):format(#bytes, term.clean(target)))
-	return 0
+	if not request.options.json then return 0 end
+	return common.json { script = request.args[1], zone = spec.name, size = #bytes, written = target }
+end
+
+-- The lines of an explanation, as data.
+local function as_data(path, bytes, text)
+	local array = require("hvsh.json").array
+	local lines = text:gmatch "[^\n]+"
+	local layout, arch = lines():match "read as layout (%S+) .* for (%S+)$"
+	local data = { file = path, size = #bytes, layout = layout, arch = arch, fields = array {}, notes = array {} }
+	for line in lines do
+		local at, name, rest = line:match "^ *(%d+)  (%S+) +(.*)$"
+		if at then
+			-- A name may hold anything, and is quoted.
+			local value, meaning = rest:match '^(".*")()$'
+			if not value then value, meaning = rest:match "^(.-)   *(.*)$" end
+			data.fields[#data.fields + 1] = {
+				at = math.tointeger(at), name = name, value = value or rest, meaning = type(meaning) == "string" and meaning or nil,
+			}
+		else
+			data.notes[#data.notes + 1] = line
+		end
+	end
+	return data
 end
 
 function blob.decode(request)
@@ -68,9 +94,11 @@ function blob.decode(request)
 	if not bytes then return common.fail(("%s: %s"):format(path, why or "empty")) end
 	if #bytes > MAX then return common.fail(path .. ": too large to be a zone configuration") end
 	local text, message = core.decode(bytes, request.options.abi, request.options.arch)
-	if not text then return common.fail(("%s: %s"):format(path, (message:gsub("^E%u+: ", "")))) end
+	if not text then return common.fail(("%s: %s"):format(path, core.plain(message))) end
+	local wrong = text:find("WRONG", 1, true) and 1 or 0
+	if request.options.json then return math.max(wrong, common.json(as_data(path, bytes, text))) end
 	io.stdout:write(text, text:sub(-1) == "\n" and "" or "\n")
-	return text:find("WRONG", 1, true) and 1 or 0
+	return wrong
 end
 
 return blob
