@@ -18,6 +18,7 @@
 #include "lua/run.h"
 #include "lua/sandbox.h"
 #include "lua/task.h"
+#include "lua/vt.h"
 
 /* hvisor tells nobody that a zone has ended; it is asked. */
 #define WATCH_NS UINT64_C(500000000)
@@ -61,7 +62,8 @@ static void on_watch(struct hv_source *src, uint64_t times, void *arg)
 			continue;
 		if (!hv_serve_expects(s->serve, id))
 			continue;
-		hv_log_warn("zone %s (%" PRIu32 ") has ended by itself; its devices are closed",
+		hv_log_warn("zone %s (%" PRIu32 ") has ended, by itself or by another program; its "
+			    "devices are closed",
 			    hv_serve_zone_name(s->serve, id), id);
 		hv_serve_drop(s->serve, id);
 		if (s->records)
@@ -191,6 +193,7 @@ int hv_serve_run(lua_State *L, int code)
 	struct watchdog watchdog = { .session = s };
 	uint64_t period = hv_notify_watchdog();
 	struct hv_source *feed = NULL;
+	struct hv_vt *vt;
 	struct hv_err err;
 	int rc;
 
@@ -202,6 +205,7 @@ int hv_serve_run(lua_State *L, int code)
 		fprintf(stderr, "hvsh: %s\n", err.msg);
 		return HV_EXIT_FAILED;
 	}
+	vt = hv_vt_watch(s, loop);
 	hv_sandbox_enter(L);
 	hv_serve_ready();
 	while (hv_serve_alive(L) && !hv_interrupted()) {
@@ -214,6 +218,7 @@ int hv_serve_run(lua_State *L, int code)
 		hv_sandbox_enter(L);
 	}
 	hv_source_remove(feed);
+	hv_vt_unwatch(vt);
 	if (!hv_interrupted()) {
 		if (!hv_serve_alive(L))
 			fprintf(stderr, "hvsh: nothing is left to serve\n");

@@ -144,10 +144,14 @@ step 0 hvsh --sim=machine stop boot_zones.lua
 step 0 hvsh --sim=machine list
 lacks '"name": "linux' hvsh --sim=machine list --json
 
-say "A zone with a screen: it shows a test card, and a cursor that is told to move"
+say "A zone with a screen and a keyboard: a test card with a terminal below it; a script types there"
 step 0 hvsh -d --sim=machine screen.lua
 wants_soon '"cursor_x"' hvsh --sim=machine devices --json
-ask panel "cursor 400 300" "at 400 300"
+ask panel "cursor 800 250" "at 800 250"
+typing='zones.panel:device("keys"):text("echo hello, world\n")'
+printf "%s\$ hvsh --sim=machine attach -e '%s'%s\n" "$bold" "$typing" "$off"
+hvsh --sim=machine attach -e "$typing"
+wants_soon "key 28 0" hvsh --sim=machine console --back all panel
 picture=$build/demo.png
 step 0 hvsh --sim=machine screenshot panel "$picture"
 [ "$(head -c 8 "$picture" | od -An -tx1 | tr -d ' ')" = 89504e470d0a1a0a ] || fail "$picture is no PNG file"

@@ -78,10 +78,13 @@ struct hv_ginput {
 	struct hv_gdev *dev;
 	char name[64]; /* what the device calls itself */
 	uint64_t events_at, status_at;
-	bool open; /* the program has begun to say a report */
-	bool caps; /* its light is on */
+	bool open;	   /* the program has begun to say a report */
+	bool caps;	   /* its light is on */
+	unsigned int held; /* keyboard.c: shift and control */
 };
 int hv_ginput_start(struct hv_ginput *in, struct hv_gdev *dev);
+/* Whether it has this key or button. Before or after start. */
+bool hv_ginput_has_key(struct hv_gdev *dev, uint16_t code);
 /* The next event (linux/input-event-codes.h): 1; 0 = none now. */
 int hv_ginput_get(struct hv_ginput *in, uint16_t *type, uint16_t *code, int32_t *value);
 /* An LED, or the bell; returns when the device has taken it. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <linux/input-event-codes.h>
 #include <linux/virtio_input.h>
 #include <string.h>
 
@@ -39,6 +40,14 @@ static void read_name(struct hv_ginput *in)
 		in->name[i] = (char)hv_gdev_config(
 			in->dev, (unsigned int)offsetof(struct virtio_input_config, u) + i, 1);
 	in->name[n] = 0;
+}
+
+bool hv_ginput_has_key(struct hv_gdev *dev, uint16_t code)
+{
+	unsigned int size = select_config(dev, VIRTIO_INPUT_CFG_EV_BITS, EV_KEY);
+	unsigned int at = (unsigned int)offsetof(struct virtio_input_config, u) + code / 8;
+
+	return code / 8 < size && hv_gdev_config(dev, at, 1) >> code % 8 & 1;
 }
 
 int hv_ginput_start(struct hv_ginput *in, struct hv_gdev *dev)

@@ -8,6 +8,8 @@
 
 /* What a guest's input devices report, said at its console: a line for each report. */
 
+#define EVENTS 64 /* of a device at a time: no more characters than there is room for */
+
 void program_start_input(struct program *p, struct hv_gdev *dev)
 {
 	struct hv_ginput *in = &p->inputs[p->n_inputs];
@@ -45,28 +47,45 @@ static void obey_lock(struct hv_ginput *in, uint16_t type, uint16_t code, int32_
 	(void)hv_ginput_tell(in, EV_LED, LED_CAPSL, in->caps);
 }
 
+/* What is typed while a command runs and does not fit is lost. */
+static void type(struct program *p, struct hv_ginput *in, uint16_t code, int32_t value)
+{
+	char c = program_key(in, code, value);
+
+	if (c && p->terminal.on && p->n_typed < sizeof(p->typed))
+		p->typed[p->n_typed++] = c;
+}
+
 static void hear(struct program *p, struct hv_ginput *in)
 {
-	uint16_t type, code;
+	uint16_t type_of, code;
 	int32_t value;
 
-	while (!p->dead && hv_ginput_get(in, &type, &code, &value) == 1) {
-		if (type == EV_SYN) {
+	for (int i = 0; i < EVENTS && !p->dead; i++) {
+		if (hv_ginput_get(in, &type_of, &code, &value) != 1)
+			break;
+		if (type_of == EV_SYN) {
 			program_say(p, "\r\n");
 			in->open = false;
 			continue;
 		}
-		program_say(p, "%s%s %u %d", in->open ? ", " : "input: ", name_of(type), code,
+		program_say(p, "%s%s %u %d", in->open ? ", " : "input: ", name_of(type_of), code,
 			    value);
 		in->open = true;
-		obey_lock(in, type, code, value);
+		obey_lock(in, type_of, code, value);
+		if (type_of == EV_KEY)
+			type(p, in, code, value);
 	}
 }
 
 void program_hear(struct program *p)
 {
+	unsigned int before = p->to;
+
+	p->to = PROGRAM_CONSOLE;
 	for (unsigned int i = 0; i < p->n_inputs; i++)
 		hear(p, &p->inputs[i]);
+	p->to = before;
 }
 
 bool program_input_arrived(struct program *p)

@@ -1,7 +1,7 @@
 #!/usr/bin/env perl
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A Linux zone with a screen and a keyboard: a script types at its console, and what the zone writes there is on zone0's
-# display and in a screenshot, pixel for pixel.
+# A Linux zone with a screen and two keyboards: a script types at its console, and so does one of zone0's own. What the zone
+# writes there is on zone0's display and in a screenshot, pixel for pixel.
 use strict;
 use warnings;
 use Digest::SHA 'sha256_hex';
@@ -16,6 +16,25 @@ use Zones;
 my $m = Machine->boot(name => 'screen', display => [1280, 800]);
 my $cards = $m->must('for module in $(cat /modules/display); do insmod /modules/$module.ko || echo $module; done; ls /dev/dri');
 like($cards, qr/^card0\b/, "zone0's kernel has a graphics card");
+
+# A keyboard of zone0's: keys go into /run/keys, lights come out of /run/keyboard.
+$m->must('for module in $(cat /modules/keyboard); do insmod /modules/$module.ko || echo $module; done; mkfifo /run/keys');
+sub plug {
+	$m->must('keyboard plug "a real keyboard" /run/keys >/run/keyboard & echo $! >/run/keyboard.pid');
+	return $m->until_says('cat /run/keyboard', qr{^/dev/input/event\d+$}, 30, 'the keyboard') =~ s/\n.*//sr;
+}
+# Codes of linux/input-event-codes.h.
+my %code = (
+	a => 30, b => 48, c => 46, e => 18, h => 35, k => 37, l => 38, o => 24, r => 19, ' ' => 57, "\n" => 28,
+	shift => 42, caps => 58,
+);
+sub hold { $m->must("echo '$code{$_[0]} $_[1]' >/run/keys") }
+sub press { $m->must(join '; ', map { "echo '$code{$_} 1' >/run/keys; echo '$code{$_} 0' >/run/keys" } @_) }
+sub press_text { press(split //, $_[0]) }
+my $node = plug();
+is($m->must("keyboard grab $node"), 'it can', "zone0 has a keyboard at $node");
+$m->must("export HVSH_KEYBOARD=$node");
+
 serve_script($m, 'boot_screen.lua', 'panel');
 life($m, 'panel', 1);
 
@@ -54,8 +73,8 @@ sub shows {
 
 # Whether a picture comes to the display: commits are shown in their own time.
 sub displayed {
-	my ($picture) = @_;
-	for (1 .. 60) {
+	my ($picture, $seconds) = @_;
+	for (1 .. $seconds // 60) {
 		my $display = Picture->from_ppm($m->display);
 		return 1 if !grep { $picture->{$_} ne $display->{$_} } qw(width height rgb);
 		$m->must('sleep 1');
@@ -73,7 +92,7 @@ lua('assert(keys:text("echo hello >/tmp/typed; cat >>/tmp/typed\n", {timeout = "
 lua('local t = {} for c = 33, 126 do t[#t + 1] = string.char(c) end ' .
 	'assert(keys:text(table.concat(t) .. "\n", {timeout = "60s"})) assert(keys:key {"KEY_LEFTCTRL", "KEY_D"})');
 shows(qr/^~ #$/);
-# Small changes far from each other, in frames of their own: a buffer of the display has to make up for what it has missed.
+# Small changes far from each other. Debian's 6.12 flushes the whole screen for each; frames in parts are test_gpu_drm's.
 zone(q{printf '\\0337' >/dev/tty1; for i in 25 30 35 40 45; do printf "\\033[$i;${i}H$i" >/dev/tty1; usleep 100000; done; } .
 	q{printf '\\0338' >/dev/tty1});
 my $picture = shows(qr/^ {44}45$/);
@@ -82,6 +101,32 @@ is(zone('cat /tmp/typed'), "hello\n$printable", 'what a script types arrives in 
 ok((grep { $_ eq $printable } $picture->text($font)), 'and can be read in a screenshot');
 is(zone('sha256sum </dev/fb0'), sha256_hex($picture->bgrx) . '  -', "which is what the zone's frame buffer holds");
 ok(displayed($picture), "and what is on zone0's display");
+
+is(lua('local d = zones.panel:device "real" print(d.kind, d.model, d.evdev)'), "evdev\ta real keyboard\t$node",
+	"zone0's own keyboard is the zone's");
+like(($m->run("keyboard grab $node"))[1], qr/Device or resource busy/, 'and nobody else has it');
+press_text('echo ');
+hold('shift', 1);
+press('r');
+hold('shift', 0);
+press_text("eal\n");
+ok(shows(qr/^Real$/), 'what is typed at it can be read on the screen');
+press('caps');
+$m->until_says('cat /run/keyboard', qr/^light 1 1$/m, 60, 'its light of caps lock');
+pass("the zone lights its caps lock");
+press('caps');
+$m->until_says('cat /run/keyboard', qr/^light 1 0$/m, 60, 'its light to go out');
+
+# It is pulled out while shift is held: that key comes up, and what is typed elsewhere is not changed by it.
+hold('shift', 1);
+$m->must('kill $(cat /run/keyboard.pid)');
+$m->until_says(q{hvsh attach -e 'print(zones.panel:device("real").gone)'}, qr/^true$/, 60, 'the service to miss the keyboard');
+lua('assert(keys:text("echo pulled out\n", {timeout = "60s"}))');
+ok(shows(qr/^pulled out$/), 'a keyboard that is pulled out lets go of its keys');
+is(plug(), $node, 'another one of its kind is plugged in');
+$m->until_says(q{hvsh attach -e 'print(zones.panel:device("real").gone)'}, qr/^false$/, 60, 'the service to find the keyboard');
+press_text("echo back\n");
+ok($picture = shows(qr/^back$/), 'and is used in its place');
 
 # The display lent to others: the zone writes on, unseen.
 lua('assert(screen:release())');
@@ -109,5 +154,24 @@ life($m, 'panel', 2);
 ok(displayed(shows(qr/^~ #$/)), 'a zone that is started anew has the display again');
 lua('assert(screen:release()) assert(screen:take())');
 pass('which is lent as before');
+$m->must('hvsh stop panel', 60);
+
+# Started on a terminal of zone0's: who switches to another one has the display.
+$m->until_says('kill -0 $(cat /run/service.pid) 2>&1 || echo it has ended', qr/it has ended/, 60, 'the service to end');
+$m->must(q{openvt -c 8 -s -- sh -c 'hvsh boot_screen.lua >/run/service.log 2>&1'});
+life($m, 'panel', 3);
+ok(displayed(shows(qr/^~ #$/)), 'a service on a terminal has the display');
+is($m->must('vt master /dev/dri/card0'), 'taken', 'for itself');
+$m->must('chvt 9', 60);
+is($m->must('vt master /dev/dri/card0'), 'free', 'until another terminal is looked at');
+lua('assert(keys:text("echo unseen\n", {timeout = "60s"}))');
+my $unseen = shows(qr/^unseen$/);
+ok(!displayed($unseen, 1), 'what the zone writes then is not seen');
+$m->must('chvt 8', 60);
+ok(displayed($unseen), 'until its own terminal is');
+is($m->must('vt master /dev/dri/card0'), 'taken', 'and has the display again');
+lua('assert(screen:release())');
+$m->must('chvt 9; chvt 8', 60);
+is($m->must('vt master /dev/dri/card0'), 'free', 'what a script gives away stays away');
 $m->must('hvsh stop panel', 60);
 $m->finish;

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What a shell cannot ask of a virtual terminal.
+ * What a shell cannot ask of a virtual terminal, or of the card below it.
  *
  * vt font TTY         prints the font it writes with. The first line is width and height of a
  *                     glyph; then a line for each printable ASCII character, in order: its rows
  *                     from the top as hexadecimal digits, the leftmost pixel first.
  * vt repeat TTY MS    lets keys that are held repeat only after so many milliseconds: a machine
  *                     that is busy sees the end of a short press late.
+ * vt master CARD      says whether a graphics card is free for a program that wants to show
+ * something
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/kd.h>
 #include <stdio.h>
@@ -49,17 +52,33 @@ static int set_repeat(int fd, int delay)
 	return ioctl(fd, KDKBDREP, &repeat);
 }
 
+/* The card is let go of at once. */
+static int try_card(int fd)
+{
+	int ret = ioctl(fd, _IO('d', 0x1e)); /* DRM_IOCTL_SET_MASTER */
+
+	if (ret < 0 && errno != EBUSY)
+		return -1;
+	printf("%s\n", ret < 0 ? "taken" : "free");
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	int fd, ret;
 
-	if (!(argc == 3 && !strcmp(argv[1], "font")) &&
+	if (!(argc == 3 && (!strcmp(argv[1], "font") || !strcmp(argv[1], "master"))) &&
 	    !(argc == 4 && !strcmp(argv[1], "repeat"))) {
-		fprintf(stderr, "usage: vt font TTY, vt repeat TTY MS\n");
+		fprintf(stderr, "usage: vt font TTY, vt repeat TTY MS, vt master CARD\n");
 		return 2;
 	}
 	fd = open(argv[2], O_RDWR | O_NOCTTY);
-	ret = fd < 0 ? fd : argc == 3 ? print_font(fd) : set_repeat(fd, atoi(argv[3]));
+	if (fd < 0)
+		ret = -1;
+	else if (argc == 4)
+		ret = set_repeat(fd, atoi(argv[3]));
+	else
+		ret = strcmp(argv[1], "font") ? try_card(fd) : print_font(fd);
 	if (ret < 0) {
 		perror(argv[2]);
 		return 1;

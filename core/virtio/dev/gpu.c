@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "virtio/dev/gpu_png.h"
 #include "virtio/dev/gpu_priv.h"
 
 #define Q_CONTROL 0
@@ -285,8 +286,10 @@ int hv_gpu_init(struct hv_vdev *dev, const char *name, const struct hv_gpu_opts 
 
 	if (!rc)
 		rc = make(dev, name, opts, err);
-	if (!rc)
+	if (!rc) {
+		hv_gpu_png_load();
 		return 0;
+	}
 	opts->output->ops->close(opts->output);
 	hv_origin_format(&opts->origin, origin);
 	hv_err_prefix(err, "%s%s%s%s: ", name, *origin ? " (" : "", origin, *origin ? ")" : "");
@@ -349,6 +352,7 @@ static int hand_over(struct hv_vdev *dev, bool take, struct hv_err *err)
 		hv_err_prefix(err, "%s: ", dev->name);
 		return rc;
 	}
+	gpu->away = !take;
 	if (take) {
 		/* Another display may be there by now. */
 		hv_gpu_ask_output(gpu);
@@ -377,7 +381,8 @@ void hv_gpu_info(struct hv_vdev *dev, struct hv_gpu_info *info)
 				      .scanouts = gpu->n_scanouts,
 				      .resources = gpu->n_resources,
 				      .memory = gpu->memory,
-				      .memory_max = gpu->memory_max };
+				      .memory_max = gpu->memory_max,
+				      .away = gpu->away };
 	for (unsigned int i = 0; i < gpu->n_scanouts; i++) {
 		const struct hv_gpu_scanout *s = &gpu->scanouts[i];
 		struct hv_gpu_preferred told = hv_gpu_told(gpu, i);

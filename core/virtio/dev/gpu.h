@@ -74,6 +74,7 @@ struct hv_gpu_info {
 	struct hv_gpu_screen_info screen[HV_GPU_SCANOUTS];
 	unsigned int resources;
 	uint64_t memory, memory_max; /* bytes */
+	bool away;		     /* the display is given to others */
 };
 void hv_gpu_info(struct hv_vdev *dev, struct hv_gpu_info *info);
 

@@ -63,6 +63,7 @@ struct hv_gpu {
 	struct hv_vdev *dev;
 	pthread_mutex_t lock, output_lock;
 	struct hv_gpu_output *out;
+	bool away;	    /* the output was released; main thread */
 	_Atomic bool lost;  /* everything is to be given to the output again */
 	_Atomic bool ended; /* a life has ended since the last start */
 	uint32_t events;    /* events_read; under the device's lock */

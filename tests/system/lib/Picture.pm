@@ -67,6 +67,12 @@ sub bgrx {
 	return $self->{rgb} =~ s/(.)(.)(.)/$3$2$1\0/gsr;
 }
 
+# The pixels of a part, line by line.
+sub part {
+	my ($self, $x, $y, $width, $height) = @_;
+	return map { substr $self->{rgb}, ($_ * $self->{width} + $x) * 3, $width * 3 } $y .. $y + $height - 1;
+}
+
 # From what vt font prints.
 sub font {
 	my ($size, @glyphs) = split /\n/, $_[0];
