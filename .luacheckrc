@@ -7,7 +7,7 @@ exclude_files = { "build" }
 ignore = { "212", "311", "431" }
 
 local hvsh = {
-	"zone", "zones", "memmap", "fdt", "clock", "hv", "log", "virtio", "help",
+	"zone", "zones", "memmap", "fdt", "clock", "hv", "ivc", "log", "virtio", "help",
 	"blk", "net", "console", "rng", "scmi", "slot", "gpu", "input", "custom",
 	"spawn", "sleep", "after", "every", "event",
 }

@@ -181,10 +181,25 @@ static void run_card(struct program *p, char *args)
 	int rc = p->gpu.dev ? program_draw_card(p) : -ENODEV;
 
 	(void)args;
-	if (rc < 0)
+	if (rc < 0) {
 		say_error(p, "card", rc);
-	else
-		program_say(p, "%" PRIu32 " x %" PRIu32 "\r\n", p->gpu.w, p->gpu.h);
+		return;
+	}
+	program_say_size(p);
+	program_say(p, "\r\n");
+}
+
+static void run_screen(struct program *p, char *args)
+{
+	unsigned int before = p->to;
+
+	if (!p->terminal.on) {
+		say_error(p, "screen", -ENODEV);
+		return;
+	}
+	p->to = PROGRAM_SCREEN;
+	program_say(p, "%s\r\n", args);
+	p->to = before;
 }
 
 static void run_cursor(struct program *p, char *args)
@@ -253,8 +268,10 @@ static const struct command commands[] = {
 	{ "ping", " MAC", "asks another guest for an answer", run_ping },
 	{ "say", " MAC TEXT", "another guest prints it", run_say },
 	{ "card", "", "draws the test card anew, as large as the screen is now", run_card },
+	{ "screen", " TEXT", "says it on the screen, below the card", run_screen },
 	{ "cursor", " X Y", "moves the cursor", run_cursor },
 	{ "rect", " X Y W H RRGGBB", "fills a part of the screen", run_rect },
+	{ "ivc", " WORD …", "channels to other zones; alone it lists the words", program_ivc },
 	{ "poweroff", "", "the zone ends", run_poweroff },
 	{ "panic", "", "the zone crashes", run_panic },
 };

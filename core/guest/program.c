@@ -17,7 +17,6 @@
 #define ID_CONSOLE 3
 #define ID_RNG 4
 #define ID_GPU 16
-#define ID_INPUT 18
 
 #define INT_CONFIG 2 /* of InterruptStatus */
 
@@ -27,53 +26,25 @@
 void program_say(struct program *p, const char *fmt, ...)
 {
 	char text[1024];
+	size_t len;
 	va_list ap;
 	int rc;
 
-	if (!p->console.dev || p->dead)
+	if (p->dead)
 		return;
 	va_start(ap, fmt);
 	rc = vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	if (rc <= 0)
 		return;
-	rc = hv_gconsole_write(&p->console, text,
-			       (size_t)rc < sizeof(text) ? (size_t)rc : sizeof(text) - 1);
+	len = (size_t)rc < sizeof(text) ? (size_t)rc : sizeof(text) - 1;
+	if (p->to & PROGRAM_SCREEN)
+		terminal_print(&p->terminal, text, len);
+	if (!(p->to & PROGRAM_CONSOLE) || !p->console.dev)
+		return;
+	rc = hv_gconsole_write(&p->console, text, len);
 	if (rc == -ESHUTDOWN)
 		p->dead = rc;
-}
-
-static void prompt(struct program *p)
-{
-	program_say(p, "%s> ", hv_guest_zone(p->g)->name);
-}
-
-static void input(struct program *p)
-{
-	char bytes[256];
-	int n;
-
-	while (p->console.dev && !p->dead &&
-	       (n = hv_gconsole_read(&p->console, bytes, sizeof(bytes))) > 0) {
-		for (int i = 0; i < n && !p->dead; i++) {
-			char c = bytes[i];
-
-			if (c == '\r' || c == '\n') {
-				program_say(p, "\r\n");
-				p->line[p->line_len] = 0;
-				p->line_len = 0;
-				program_obey(p, p->line);
-				prompt(p);
-			} else if ((c == 0x7f || c == '\b') && p->line_len) {
-				p->line_len--;
-				program_say(p, "\b \b");
-			} else if ((unsigned char)c >= ' ' && c != 0x7f &&
-				   p->line_len < sizeof(p->line) - 1) {
-				p->line[p->line_len++] = c;
-				program_say(p, "%c", c);
-			}
-		}
-	}
 }
 
 /* Whether one of the rings that things arrive in has something, after asking for an interrupt. */
@@ -102,6 +73,7 @@ static void take(struct program *p, uint32_t irq)
 	for (unsigned int i = 0; i < p->n_devices; i++)
 		if (p->devices[i].irq == irq)
 			handle(p, &p->devices[i]);
+	program_ivc_interrupt(p, irq);
 }
 
 void program_step(struct program *p, uint64_t timeout_ns)
@@ -109,6 +81,7 @@ void program_step(struct program *p, uint64_t timeout_ns)
 	uint32_t irq;
 	int rc;
 
+	program_show_text(p);
 	if (!arrived(p)) {
 		rc = hv_guest_next_irq(p->g, &irq, timeout_ns);
 		if (rc < 0)
@@ -298,7 +271,7 @@ static void start_others(struct program *p)
 			start_rng(p, dev);
 		} else if (dev->id == ID_GPU && !p->gpu.dev) {
 			program_start_gpu(p, dev);
-		} else if (dev->id == ID_INPUT) {
+		} else if (dev->id == PROGRAM_ID_INPUT) {
 			program_start_input(p, dev);
 		} else if (dev != p->console.dev) {
 			say_device(p, dev, "device", 0);
@@ -315,6 +288,8 @@ void hv_guest_program(struct hv_guest *g)
 	if (!p)
 		return;
 	p->g = g;
+	p->to = PROGRAM_EVERYBODY;
+	terminal_init(&p->terminal);
 	rc = find_devices(p);
 	if (rc == -ENODEV || rc == -EFAULT) {
 		/* As on the real machine: an access that nobody takes is the end of the zone. */
@@ -328,12 +303,14 @@ void hv_guest_program(struct hv_guest *g)
 	if (rc == 0) {
 		start_console(p);
 		start_others(p);
-		prompt(p);
+		program_start_ivc(p);
+		program_prompt(p);
 	}
 	while (rc == 0 && !p->dead) {
 		program_step(p, UINT64_C(1000000000));
-		input(p);
+		program_read(p);
 	}
+	program_end_ivc(p);
 	for (unsigned int i = 0; i < p->n_devices; i++)
 		hv_gdev_free(&p->devices[i]);
 	free(p);

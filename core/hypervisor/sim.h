@@ -97,6 +97,21 @@ int hv_sim_run_map(struct hv_hyp *hyp, uint64_t phys, uint64_t size, void **addr
 		   struct hv_err *err);
 
 /*
+ * A zone's ends of its IVC channels (hypervisor/ivc.h has zone0's). The control table, as hvisor
+ * answers its accesses: -EFAULT outside of the tables of the zone.
+ */
+int hv_sim_run_ivc_read(struct hv_hyp *hyp, uint32_t zone, const void *run, uint64_t ipa,
+			uint32_t *value);
+int hv_sim_run_ivc_write(struct hv_hyp *hyp, uint32_t zone, const void *run, uint64_t ipa,
+			 uint32_t value);
+/*
+ * All sections of the shared memory that begins at ipa; those of other peers can only be read.
+ * Undone by munmap.
+ */
+int hv_sim_run_ivc_map(struct hv_hyp *hyp, uint32_t zone, const void *run, uint64_t ipa,
+		       void **addr, uint64_t *size, struct hv_err *err);
+
+/*
  * The clocks, resets and power domains of the simulated machine, a line each ("#" begins a
  * comment), parents first:
  *   clock osc 24000000                      an oscillator

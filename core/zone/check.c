@@ -237,6 +237,7 @@ static int check_all(struct hv_check *c, struct hv_err *err)
 		hv_check_layout(c, e);
 		if (e->zone.resolved) {
 			hv_check_images(c, e);
+			hv_check_ivc_node(c, e);
 			ret = hv_check_tree(c, e, err);
 		}
 	}

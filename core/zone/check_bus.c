@@ -215,7 +215,8 @@ static void check_peers(struct hv_check *c, size_t entry, size_t channel)
 	}
 	if (!met)
 		hv_report(c, e, what, &s->origin, HV_NOTE, "ivc-alone",
-			  "no other zone of the script or running one is on channel %" PRIu32,
+			  "no other zone of the script or running one is on channel %" PRIu32
+			  "; zone0 is, if hvisor was built so",
 			  s->ivc.ivc_id);
 }
 

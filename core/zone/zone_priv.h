@@ -176,6 +176,7 @@ void hv_check_layout(struct hv_check *c, struct hv_entry *e);
 void hv_check_windows(struct hv_check *c);
 void hv_check_images(struct hv_check *c, struct hv_entry *e);
 int hv_check_tree(struct hv_check *c, struct hv_entry *e, struct hv_err *err);
+void hv_check_ivc_node(struct hv_check *c, const struct hv_entry *e);
 
 /*
  * What two configurations cannot both have: CPUs, memory, interrupts. Writes

@@ -48,7 +48,7 @@ function supervise.zones(options) end
 ---@field backoff? table [seconds] Before the next start: {from = 1, to = 60, factor = 2}, longer with each failure that counts.
 ---@field budget? table|false [count] Failures allowed: {count = 5, within = "10m"}; one more, and the zone has failed. false: any number.
 ---@field watchdog? table [seconds] What a zone that is ready must do: {silence =} write to its console that often, {kicks =} use a device, {heartbeat =, within =} write a pattern, or change what a function gives (default 30 s). console: which one.
----@field stop? table|function [seconds] How it is asked to end: {type =, console =} text for its console, {call =} or a function. within: how long it may take (30 s); then it is taken down.
+---@field stop? table|function [seconds] How it is asked to end: {type =, console =} text for its console, {call =} or a function, which may give nil and a message when it cannot be asked. within: how long it may take (30 s); then it is taken down, and at once when it cannot be asked.
 ---@field on_failure? string|function  When a zone is failed or quarantined: "stop" stops all others, a function gets name, state and reason.
 ---@field on_exit? string  "leave" (default) or "stop": SIGTERM stops the zones first. For all of them together.
 local supervise_options = {}
@@ -67,7 +67,7 @@ local supervise_options = {}
 ---}
 ---local s <close> = require "policy.supervise" {unikernel}
 ---```
-local supervisor = {}
+local s = {}
 
 ---The state of each zone and why it is in it, in the order of starting; prints as a table.
 ---
@@ -79,7 +79,7 @@ local supervisor = {}
 ---for _, z in ipairs(s:status()) do print(z.zone, z.state, z.starts) end   --> unikernel	ready	1
 ---```
 ---@return hvsh.supervised[] list
-function supervisor:status() end
+function s:status() end
 
 ---Waits until all zones are ready.
 ---
@@ -93,7 +93,7 @@ function supervisor:status() end
 ---@return true? ok
 ---@return string? message
 ---@return string? code
-function supervisor:wait(options) end
+function s:wait(options) end
 
 ---Stops a zone, or all in the reverse order of starting, and waits for it. They are asked first, where `stop` says how.
 ---
@@ -109,7 +109,7 @@ function supervisor:wait(options) end
 ---@return true? ok
 ---@return string? message
 ---@return string? code
-function supervisor:stop(zone) end
+function s:stop(zone) end
 
 ---Has a zone that is stopped or failed, or all of them, started again. Its failures are forgotten.
 ---
@@ -126,7 +126,7 @@ function supervisor:stop(zone) end
 ---@return true? ok  It will be started.
 ---@return string? message
 ---@return string? code
-function supervisor:start(zone) end
+function s:start(zone) end
 
 ---Takes a zone out of quarantine, once somebody has seen that it is gone. It is then stopped, and can be started.
 ---
@@ -138,7 +138,7 @@ function supervisor:start(zone) end
 ---```
 ---@param zone hvsh.zone|string  Which one.
 ---@return true ok
-function supervisor:release(zone) end
+function s:release(zone) end
 
 ---Ends the supervision. The zones go on as they are.
 ---
@@ -150,10 +150,10 @@ function supervisor:release(zone) end
 ---print(zones.list()[2].supervised)   --> nil
 ---```
 ---@return true ok
-function supervisor:close() end
+function s:close() end
 
 ---@class hvsh.supervised
----A zone as supervisor:status gives it.
+---A zone as s:status gives it.
 ---@field zone string  Its name.
 ---@field state string  As the module describes.
 ---@field reason string  Why, for people; may be empty.

@@ -10,6 +10,7 @@ local parts = {
 	fdt = function() return require "hvsh.fdt" end,
 	clock = function() return require "hvsh.clock" end,
 	hv = function() return require "hvsh.hv" end,
+	ivc = function() return require "hvsh.ivc" end,
 	log = function() return require "hvsh.log" end,
 	help = function() return require("hvsh.help").help end,
 	event = function()

@@ -180,7 +180,7 @@ end
 
 local order = {
 	"define", "zones", "zone", "device", "device_modules", "console", "task", "event", "policy", "supervise", "memmap", "board",
-	"clock", "fdt", "fdt_tree", "fdt_plan", "modules", "hv", "log", "help",
+	"ivc", "clock", "fdt", "fdt_tree", "fdt_plan", "modules", "hv", "log", "help",
 }
 
 local loaded

@@ -125,6 +125,15 @@ install -m755 $from/panel/init "$out/zone-panel/init"
 install -m644 $from/panel/inittab "$out/zone-panel/etc/inittab"
 ln -sf ../bin/busybox "$out/zone-panel/sbin/init"
 
+fresh "$out/zone-ivc"
+busybox "$out/zone-ivc"
+load "$out/zone-ivc" order virtio_mmio
+[ ! -e "$modules/ivc.ko" ] || cp "$modules/ivc.ko" "$out/zone-ivc/modules/"
+[ ! -e "$out/extra/ivc_peer" ] || install -m755 "$out/extra/ivc_peer" "$out/zone-ivc/usr/bin/"
+install -m755 $from/ivc/init "$out/zone-ivc/init"
+install -m644 $from/ivc/inittab "$out/zone-ivc/etc/inittab"
+ln -sf ../bin/busybox "$out/zone-ivc/sbin/init"
+
 fresh "$out/zone-root"
 busybox "$out/zone-root"
 program "$out/zone-root" "$userland/usr/bin/fio"
@@ -137,12 +146,13 @@ install -m644 "$out/kernel/boot/vmlinuz-$release" "$out/Image"
 ln "$out/Image" "$out/disk/Image"
 cpio_of "$out/zone-initrd" | gzip -1 >"$out/disk/initrd.gz"
 cpio_of "$out/zone-panel" | gzip -1 >"$out/disk/panel.gz"
+cpio_of "$out/zone-ivc" | gzip -1 >"$out/disk/ivc.gz"
 ext4_of "$out/zone-root" "$out/disk/root1.ext4" 384M
 cp --sparse=always "$out/disk/root1.ext4" "$out/disk/root2.ext4"
 for zone in linux1 linux2; do
 	dtc -q -I dts -O dtb -o "$out/disk/$zone.dtb" examples/images/$zone.dts
 done
-install -m644 $from/boot_zones.lua $from/boot_screen.lua "$out/disk/"
+install -m644 $from/boot_zones.lua $from/boot_screen.lua $from/boot_ivc.lua $from/ivc_client.lua "$out/disk/"
 ext4_of "$out/disk" "$out/disk.img" 1280M
 
 # ---- zone0
@@ -152,15 +162,19 @@ busybox "$out/zone0"
 load "$out/zone0" order virtio_mmio virtio_blk crc32c_generic ext4 loop tun
 # A graphics card is there in one test only.
 load "$out/zone0" display virtio_gpu
+# So is a keyboard.
+load "$out/zone0" keyboard evdev uinput
 [ ! -e "$modules/hvisor.ko" ] || {
 	for_kernel=$(tr '\0' '\n' <"$modules/hvisor.ko" | sed -n 's/^vermagic=\([^ ]*\).*/\1/p')
 	[ "$for_kernel" = "$release" ] || fail "$modules/hvisor.ko is for kernel $for_kernel, this one is $release"
 	cp "$modules/hvisor.ko" "$out/zone0/modules/"
 	echo hvisor >>"$out/zone0/modules/order"
 }
+# A test loads it, and unloads it.
+[ ! -e "$modules/ivc.ko" ] || cp "$modules/ivc.ko" "$out/zone0/modules/"
 program "$out/zone0" "$hvsh" hvsh
-# hvsh loads it when a screen is shown.
-libraries "$out/zone0" libdrm.so.2
+# hvsh loads them when a screen is shown.
+libraries "$out/zone0" libdrm.so.2 libpng16.so.16
 program "$out/zone0" "$userland/usr/sbin/e2fsck"
 program "$out/zone0" "$userland/usr/bin/fio"
 for file in "$out"/extra/*; do

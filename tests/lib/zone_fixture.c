@@ -384,6 +384,11 @@ static void tree_nodes(void *b, const struct zf_tree *t)
 		spi_prop(b, t->uart_irq);
 		fdt_end_node(b);
 	}
+	if (t->ivc_irq) {
+		fdt_begin_node(b, "hvisor_ivc_device");
+		spi_prop(b, t->ivc_irq);
+		fdt_end_node(b);
+	}
 	fdt_begin_node(b, "chosen");
 	if (t->bootargs)
 		fdt_property_string(b, "bootargs", t->bootargs);

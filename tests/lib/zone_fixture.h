@@ -61,6 +61,7 @@ struct zf_tree {
 		uint32_t irq;
 	} virtio[8];
 	uint32_t uart_irq;
+	uint32_t ivc_irq; /* 0 = no node for IVC */
 	const char *bootargs;
 	uint64_t initrd_start, initrd_end;
 };

@@ -91,6 +91,10 @@ local zone1 = zone "linux1" {
 		net "eth0" { switch = "lan", at = 0xa003600 },
 		console "hvc0" { at = 0xa003800 },
 	},
+	ivc = {
+		{ id = 0, peer = 1, peers = 2, control = 0x70000000, shared = 0x70001000, rw_size = "4K", out_size = "4K", irq = 66 },
+	},
+	irqs = { 66 },
 }
 local tree = assert(fdt.open "board.dtb")
 local uart = assert(tree:find "&uart0")
@@ -106,6 +110,8 @@ local samples = {
 	["hvsh.log"] = log,
 	["hvsh.virtio"] = virtio,
 	["hvsh.clock"] = clock,
+	["hvsh.ivc"] = ivc,
+	["hvsh.ivc_channel"] = ivc.open(0),
 	["hvsh.clock_object"] = clock.find "uart0",
 	["hvsh.fdt"] = fdt,
 	["hvsh.fdt.tree"] = tree,

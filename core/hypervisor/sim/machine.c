@@ -55,6 +55,7 @@ static void zone_begin(struct hv_sim *sim, struct sim_zone *slot, const struct s
 static void zone_end(struct hv_sim *sim, struct sim_zone *zone)
 {
 	hv_sim_run_end(sim, zone);
+	hv_sim_ivc_leave(sim, zone);
 	pending_of(sim, zone)->n = 0;
 	memset(zone, 0, sizeof(*zone));
 }
@@ -215,6 +216,8 @@ int hv_sim_start(struct hv_sim *sim, const void *config, size_t size, struct hv_
 				    "its build has room for %u zones, the root zone included",
 				    sim->state.max_zones);
 	rc = check_regions(sim, &zone, err);
+	if (rc == 0)
+		rc = hv_sim_ivc_join(sim, slot, &zone, err);
 	if (rc < 0)
 		return rc;
 	begun.id = zone.id;
@@ -288,6 +291,8 @@ bool hv_sim_pop_irq(struct hv_sim *sim, const struct sim_zone *zone, uint32_t *i
 {
 	struct sim_pending *pending = pending_of(sim, zone);
 
+	if (hv_sim_ivc_pop(sim, zone, irq))
+		return true;
 	if (!pending->n)
 		return false;
 	*irq = pending->irqs[0];

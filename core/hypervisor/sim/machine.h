@@ -87,6 +87,7 @@ struct hv_sim {
 	void *runner_arg;
 	void *runs[HV_MAX_ZONES]; /* beside state.zones */
 	struct sim_clocks *clocks;
+	struct sim_ivcs *ivcs;
 };
 
 static inline struct hv_sim *hv_sim_of(struct hv_hyp *hyp)
@@ -125,6 +126,16 @@ void hv_sim_run_reap(struct hv_sim *sim);
 int hv_sim_clocks_open(struct hv_sim *sim, struct hv_err *err);
 void hv_sim_clocks_close(struct hv_sim *sim);
 int hv_sim_resource(struct hv_hyp *hyp, unsigned long request, void *args, struct hv_err *err);
+
+/* ivc.c. Callers of join, leave and pop hold the lock. */
+int hv_sim_ivc_open(struct hv_sim *sim, struct hv_err *err);
+void hv_sim_ivc_close(struct hv_sim *sim);
+/* A zone is to run in that slot: all its channels, or none. */
+int hv_sim_ivc_join(struct hv_sim *sim, const struct sim_zone *slot,
+		    const struct hv_abi_zone *config, struct hv_err *err);
+void hv_sim_ivc_leave(struct hv_sim *sim, const struct sim_zone *slot);
+/* Takes an interrupt of a channel; false when none waits. */
+bool hv_sim_ivc_pop(struct hv_sim *sim, const struct sim_zone *zone, uint32_t *irq);
 
 /* memory.c */
 int hv_sim_memory_open(struct hv_sim *sim, bool fresh, struct hv_err *err);

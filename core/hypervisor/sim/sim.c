@@ -222,6 +222,7 @@ static void sim_close(struct hv_hyp *hyp)
 		close(sim->mem_fd);
 	hv_sim_state_close(sim);
 	hv_sim_clocks_close(sim);
+	hv_sim_ivc_close(sim);
 	pthread_mutex_destroy(&sim->lock);
 	free(sim);
 }
@@ -437,6 +438,8 @@ int hv_hyp_open_sim(const struct hv_sim_opts *opts, struct hv_hyp **hyp, struct 
 	rc = hv_sim_memory_open(sim, rc == 1, err);
 	if (rc == 0)
 		rc = hv_sim_clocks_open(sim, err);
+	if (rc == 0)
+		rc = hv_sim_ivc_open(sim, err);
 	if (rc == 0)
 		rc = hv_sim_state_save(sim, err);
 	if (rc < 0)

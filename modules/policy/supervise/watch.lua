@@ -148,8 +148,11 @@ end
 -- Asks the zone to end by itself: true when it was told; nil and why.
 function watch.ask(rules, zone)
 	if rules.call then
-		local ok, message = pcall(rules.call, zone)
-		return ok or nil, message
+		-- One that returns nothing has asked; nil and a message come from what it called.
+		local ok, told, message = pcall(rules.call, zone)
+		if not ok then return nil, told end
+		if told == nil and message ~= nil then return nil, message end
+		return true
 	end
 	local device, message = console_of(zone, rules.console)
 	if not device then return nil, message end
