@@ -10,13 +10,17 @@
 
 #include "base/log.h"
 #include "base/now.h"
+#include "lua/policy_decide.h"
+#include "lua/policy_file.h"
+#include "lua/policy_thread.h"
 #include "lua/traceback.h"
 #include "virtio/policy.h"
 #include "zone/serve.h"
 
 /*
- * Policies whose decisions a function of the script makes. It is called from the loop, once for
- * each question, and cannot wait; what it decides goes to the desk at once.
+ * Policies over the requests of devices. A function of the script is called from the loop, once for
+ * each question, and cannot wait; what it decides goes to the desk at once. A file's decides on a
+ * thread of its own (lua/policy_thread.h), which tells the loop what goes wrong.
  */
 #define GUARD "hvsh.guard"
 #define TURN 64			     /* questions before the loop's other work has its turn */
@@ -26,24 +30,17 @@
 #define SAY_NS UINT64_C(10000000000) /* between two tracebacks */
 #define DATA_BYTES (UINT64_C(4) << 20)
 
-enum type { BLK, NET, CONSOLE, TYPES };
-
-static const char *const type_names[TYPES] = { "blk", "net", "console" };
-static const char *const kinds[TYPES][HV_POLICY_BLK_KINDS] = {
-	[BLK] = { "read", "write", "flush", "discard", "zero" },
-	[NET] = { "out", "in" },
-	[CONSOLE] = { "out", "in" },
-};
-
 struct guard {
 	struct hv_session *session;
 	struct hv_policy *policy;
 	uint64_t serial;
-	enum type type;
+	enum hv_policy_type type;
 	char device[128];
 	struct hv_loop *loop;
-	struct hv_post post;
-	lua_State *co; /* where decide runs; in the registry, as are decide and the guard */
+	struct hv_post post; /* of a function: there are questions; of a thread: there is news */
+	lua_State *co;	     /* where decide runs; in the registry, as are decide and the guard */
+	struct hv_policy_thread *thread; /* of a file; NULL once it has ended */
+	char reason[1024];		 /* why it has failed */
 	enum hv_policy_overload overload, on_error;
 	bool observes, closed, failed;
 	unsigned int in_a_row;
@@ -59,56 +56,6 @@ static unsigned int steps;
 
 enum { DECIDE = 1, CO };
 
-/* ---- questions */
-
-static uint16_t be16(const uint8_t *at)
-{
-	return (uint16_t)(at[0] << 8 | at[1]);
-}
-
-static void field_mac(lua_State *L, const char *key, const uint8_t *mac)
-{
-	char text[18];
-
-	snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
-		 mac[3], mac[4], mac[5]);
-	hv_bind_field(L, key, text);
-}
-
-static void push_frame(lua_State *L, const struct hv_question *q)
-{
-	const uint8_t *frame = q->data;
-
-	lua_pushlstring(L, q->data, q->len);
-	lua_setfield(L, -2, "frame");
-	if (q->len < 14)
-		return;
-	field_mac(L, "dst", frame);
-	field_mac(L, "src", frame + 6);
-	hv_bind_field_int(L, "ethertype", be16(frame + 12));
-}
-
-static void push_request(lua_State *L, const struct guard *g, const struct hv_question *q)
-{
-	lua_createtable(L, 0, 6);
-	hv_bind_field(L, "op", kinds[g->type][q->kind]);
-	switch (g->type) {
-	case BLK:
-		hv_bind_field_int(L, "sector", (lua_Integer)(q->at / 512));
-		hv_bind_field_int(L, "bytes", (lua_Integer)q->size);
-		break;
-	case NET:
-		push_frame(L, q);
-		hv_bind_field_int(L, "bytes", (lua_Integer)q->len);
-		break;
-	default:
-		lua_pushlstring(L, q->data, q->len);
-		lua_setfield(L, -2, "data");
-		hv_bind_field_int(L, "port", (lua_Integer)q->at);
-		break;
-	}
-}
-
 /* ---- answers */
 
 /* What one call is about, on the stack of the C function that makes it. */
@@ -117,55 +64,6 @@ struct call {
 	const struct hv_question *question;
 	struct hv_answer answer;
 };
-
-static int wrong(lua_State *L, const char *what)
-{
-	return luaL_error(
-		L,
-		"decide answered %s; it answers nothing or \"allow\", \"deny\" and perhaps a "
-		"status, or a table with delay or data",
-		what);
-}
-
-static uint32_t status_at(lua_State *L, const struct guard *g, int idx)
-{
-	const char *word = lua_isnil(L, idx) ? NULL : luaL_tolstring(L, idx, NULL);
-
-	if (!word)
-		return 0;
-	if (g->type != BLK || (strcmp(word, "ioerr") != 0 && strcmp(word, "unsupp") != 0))
-		luaL_error(L, "decide denied with the status %s; %s", word,
-			   g->type == BLK ? "a disk has ioerr and unsupp" : "only disks have one");
-	return !strcmp(word, "ioerr") ? 1 : 2;
-}
-
-static void read_table(lua_State *L, struct call *call, int idx)
-{
-	struct hv_err err = { 0 };
-	const char *why;
-	size_t len;
-
-	lua_getfield(L, idx, "delay");
-	if (!lua_isnil(L, -1)) {
-		why = hv_task_duration(L, -1, &call->answer.delay_ns, &err);
-		if (why)
-			luaL_error(L, "decide: delay: %s", why);
-	}
-	lua_getfield(L, idx, "data");
-	if (lua_isnil(L, -1))
-		return;
-	if (call->guard->type == BLK)
-		luaL_error(L, "decide: the data of a disk's request cannot be replaced");
-	if (lua_type(L, -1) != LUA_TSTRING)
-		wrong(L, "with data that is no string");
-	call->answer.data = (void *)lua_tolstring(L, -1, &len);
-	call->answer.len = len;
-	if (len > call->question->room)
-		luaL_error(L, "decide: %d bytes of data; at most %d have room", (int)len,
-			   (int)call->question->room);
-	if (call->guard->type == NET && len < 14)
-		luaL_error(L, "decide: a frame of %d bytes is shorter than its header", (int)len);
-}
 
 /* Coroutines that decide has made have the hook as well, and may live longer. */
 static void on_step(lua_State *L, lua_Debug *ar)
@@ -184,40 +82,16 @@ static void on_step(lua_State *L, lua_Debug *ar)
 static int decide(lua_State *L)
 {
 	struct call *call = lua_touserdata(L, 2);
-	const char *word;
 
 	lua_pushvalue(L, 1);
-	push_request(L, call->guard, call->question);
+	hv_policy_push_request(L, call->guard->type, call->question);
 	steps = 0;
 	deciding = true;
 	lua_sethook(L, on_step, LUA_MASKCOUNT, STEP);
 	lua_call(L, 1, 2);
 	lua_sethook(L, NULL, 0, 0);
 	deciding = false;
-	call->answer = (struct hv_answer){ .word = HV_ANSWER_ALLOW };
-	switch (lua_type(L, 3)) {
-	case LUA_TNIL:
-		break;
-	case LUA_TBOOLEAN:
-		if (!lua_toboolean(L, 3))
-			wrong(L, "false");
-		break;
-	case LUA_TTABLE:
-		read_table(L, call, 3);
-		break;
-	case LUA_TSTRING:
-		word = lua_tostring(L, 3);
-		if (!strcmp(word, "deny")) {
-			call->answer.word = HV_ANSWER_DENY;
-			call->answer.status = status_at(L, call->guard, 4);
-		} else if (strcmp(word, "allow") != 0) {
-			lua_pushfstring(L, "\"%s\"", word);
-			wrong(L, lua_tostring(L, -1));
-		}
-		break;
-	default:
-		wrong(L, luaL_typename(L, 3));
-	}
+	hv_policy_read_answer(L, call->guard->type, call->question, 3, &call->answer);
 	return lua_gettop(L) - 2;
 }
 
@@ -226,9 +100,10 @@ static int explain(lua_State *L)
 	struct hv_buf text = { 0 };
 	const char *message;
 
+	/* Its text may come from a function of the script: still with the hook. */
+	hv_traceback_message(L);
 	deciding = false;
 	lua_sethook(L, NULL, 0, 0);
-	hv_traceback_message(L);
 	message = lua_tostring(L, -1);
 	hv_buf_puts(&text, message);
 	hv_traceback_places(L, message, &text);
@@ -248,39 +123,67 @@ static const char *what_then(const struct guard *g)
 static const char *from_then_on(const struct guard *g)
 {
 	return g->observes		       ? ""
-	       : g->overload == HV_POLICY_PASS ? ": the requests it was for are allowed"
-	       : g->overload == HV_POLICY_DENY ? ": the requests it was for are denied"
-					       : ": the requests it was for wait";
+	       : g->overload == HV_POLICY_PASS ? "; the requests it was for are allowed"
+	       : g->overload == HV_POLICY_DENY ? "; the requests it was for are denied"
+					       : "; the requests it was for wait";
+}
+
+static struct hv_served *device_of(const struct guard *g)
+{
+	struct hv_serve *serve = g->session->serve;
+
+	return serve ? hv_serve_by_serial(serve, g->serial) : NULL;
+}
+
+static bool in_force(const struct guard *g)
+{
+	const struct hv_served *dev = device_of(g);
+
+	return g->policy && dev && dev->dev.policy == g->policy;
+}
+
+static void note_failures(struct guard *g, uint64_t n, const char *message)
+{
+	uint64_t now = hv_now();
+	char more[64] = "";
+
+	g->failures += n;
+	g->unsaid += n - 1;
+	if (now < g->say_next) {
+		g->unsaid++;
+		return;
+	}
+	if (g->unsaid)
+		snprintf(more, sizeof(more), " (%" PRIu64 " more before it, not shown)", g->unsaid);
+	hv_log_error("%s: its policy failed%s%s: %s", g->device, what_then(g), more, message);
+	g->say_next = now + SAY_NS;
+	g->unsaid = 0;
+}
+
+/* It is asked no more. */
+static void give_up(struct guard *g, const char *reason)
+{
+	struct hv_served *dev = device_of(g);
+
+	g->failed = true;
+	snprintf(g->reason, sizeof(g->reason), "%s", reason);
+	hv_policy_close(g->policy);
+	if (dev)
+		hv_vdev_error(
+			&dev->dev,
+			"its policy is not asked any more, until it is closed or replaced: %s%s",
+			reason, from_then_on(g));
 }
 
 static void failed(struct guard *g, const char *message)
 {
-	struct hv_served *dev =
-		g->session->serve ? hv_serve_by_serial(g->session->serve, g->serial) : NULL;
-	uint64_t now = hv_now();
-	char more[64] = "";
+	char reason[64];
 
-	g->failures++;
-	if (now >= g->say_next) {
-		if (g->unsaid)
-			snprintf(more, sizeof(more), " (%" PRIu64 " more before it, not shown)",
-				 g->unsaid);
-		hv_log_error("%s: its policy failed%s%s: %s", g->device, what_then(g), more,
-			     message ?: "an error that is no text");
-		g->say_next = now + SAY_NS;
-		g->unsaid = 0;
-	} else {
-		g->unsaid++;
-	}
+	note_failures(g, 1, message ?: "an error that is no text");
 	if (++g->in_a_row < FAILURES || g->closed)
 		return;
-	g->failed = true;
-	hv_policy_close(g->policy);
-	if (dev)
-		hv_vdev_error(&dev->dev,
-			      "its policy has failed %d times in a row and is not asked any more, "
-			      "until it is closed or replaced%s",
-			      FAILURES, from_then_on(g));
+	snprintf(reason, sizeof(reason), "it has failed %d times in a row", FAILURES);
+	give_up(g, reason);
 }
 
 /* Called in g->co, whose stack is empty but for decide. */
@@ -344,39 +247,33 @@ static void asked(void *arg)
 	hv_loop_post(g->loop, &g->post);
 }
 
-/* ---- guards */
+/* ---- files */
 
-static struct hv_served *device_of(const struct guard *g)
+static void asked_thread(void *arg)
 {
-	struct hv_serve *serve = g->session->serve;
-
-	return serve ? hv_serve_by_serial(serve, g->serial) : NULL;
+	hv_policy_thread_ask(((struct guard *)arg)->thread);
 }
 
-static bool in_force(const struct guard *g)
+static void closed_thread(void *arg)
 {
-	const struct hv_served *dev = device_of(g);
-
-	return g->policy && dev && dev->dev.policy == g->policy;
+	hv_policy_thread_end(((struct guard *)arg)->thread);
 }
 
-static int guard_gc(lua_State *L)
+static void told(void *arg)
 {
-	struct guard *g = luaL_checkudata(L, 1, GUARD);
+	struct guard *g = arg;
 
-	if (!g->policy)
-		return 0;
-	LIST_REMOVE(g, all);
-	/* Only the end of the process collects one in force: nothing is decided by that. */
-	if (in_force(g))
-		hv_policy_freeze(g->policy);
-	else
-		hv_policy_close(g->policy);
-	if (!g->session->closed)
-		hv_loop_unpost(g->loop, &g->post);
-	hv_policy_put(g->policy);
-	g->policy = NULL;
-	return 0;
+	hv_loop_post(g->loop, &g->post);
+}
+
+/* Its policy is closed. */
+static void end_thread(struct guard *g)
+{
+	if (!g->thread)
+		return;
+	hv_policy_thread_free(g->thread);
+	g->thread = NULL;
+	hv_loop_unpost(g->loop, &g->post);
 }
 
 static void let_go(lua_State *L, struct guard *g)
@@ -395,7 +292,71 @@ static void sweep(lua_State *L)
 		if (g->closed || in_force(g))
 			continue;
 		g->closed = true;
+		hv_policy_close(g->policy);
+		end_thread(g);
 		let_go(L, g);
+	}
+}
+
+static void on_told(struct hv_loop *loop, struct hv_post *post)
+{
+	struct guard *g = post->arg;
+	lua_State *L = g->session->L;
+	struct hv_policy_news news;
+
+	(void)loop;
+	if (!g->thread)
+		return;
+	hv_policy_thread_news(g->thread, &news);
+	if (news.failures)
+		note_failures(g, news.failures, news.failure);
+	if (news.over && !g->failed && !g->closed)
+		give_up(g, news.reason);
+	if (news.ended) {
+		end_thread(g);
+		if (lua_checkstack(L, 1))
+			sweep(L);
+	}
+}
+
+/* ---- guards */
+
+static void end_guard(struct guard *g)
+{
+	/* Only the end of the process meets one in force: nothing is decided by that. */
+	if (in_force(g))
+		hv_policy_freeze(g->policy);
+	else
+		hv_policy_close(g->policy);
+	end_thread(g);
+}
+
+static int guard_gc(lua_State *L)
+{
+	struct guard *g = luaL_checkudata(L, 1, GUARD);
+
+	if (g->policy) {
+		LIST_REMOVE(g, all);
+		end_guard(g);
+		if (!g->session->closed)
+			hv_loop_unpost(g->loop, &g->post);
+		hv_policy_put(g->policy);
+		g->policy = NULL;
+	} else {
+		hv_policy_thread_free(g->thread);
+		g->thread = NULL;
+	}
+	return 0;
+}
+
+void hv_bind_policy_end(void)
+{
+	struct guard *g;
+
+	LIST_FOREACH(g, &guards, all)
+	{
+		if (g->thread)
+			end_guard(g);
 	}
 }
 
@@ -409,20 +370,22 @@ static int guard_close(lua_State *L)
 		if (in_force(g))
 			hv_vdev_set_policy(&device_of(g)->dev, NULL);
 		hv_policy_close(g->policy);
+		end_thread(g);
 		let_go(L, g);
 	}
 	lua_pushboolean(L, 1);
 	return 1;
 }
 
-/* state(guard) -> "active", "failed", "closed" */
+/* state(guard) -> "active", "failed", "closed"; why it has failed */
 static int guard_state(lua_State *L)
 {
 	struct guard *g = luaL_checkudata(L, 1, GUARD);
 
 	sweep(L);
 	lua_pushstring(L, g->closed ? "closed" : g->failed ? "failed" : "active");
-	return 1;
+	lua_pushstring(L, g->failed ? g->reason : NULL);
+	return 2;
 }
 
 /* stats(guard) -> {concerned=, asked=, …} */
@@ -445,15 +408,15 @@ static int guard_stats(lua_State *L)
 	return 1;
 }
 
-static uint32_t read_ops(lua_State *L, int idx, enum type type)
+static uint32_t read_ops(lua_State *L, int idx, enum hv_policy_type type)
 {
 	uint32_t ops = 0;
 
 	for (lua_Integer i = 1; lua_rawgeti(L, idx, i) != LUA_TNIL; i++) {
-		const char *word = luaL_checkstring(L, -1);
+		const char *word = luaL_checkstring(L, -1), *op;
 
-		for (unsigned int k = 0; k < HV_POLICY_BLK_KINDS; k++)
-			if (kinds[type][k] && !strcmp(kinds[type][k], word))
+		for (unsigned int k = 0; (op = hv_policy_op(type, k)) != NULL; k++)
+			if (!strcmp(op, word))
 				ops |= 1u << k;
 		lua_pop(L, 1);
 	}
@@ -471,10 +434,86 @@ static lua_Integer number(lua_State *L, int idx, const char *key)
 	return n;
 }
 
+/* The options at idx; strings stay theirs. */
+static const char *text_at(lua_State *L, int idx, const char *key, size_t *len)
+{
+	const char *text;
+
+	lua_getfield(L, idx, key);
+	text = luaL_optlstring(L, -1, "", len);
+	lua_pop(L, 1);
+	return text;
+}
+
+/* Its file becomes a thread that decides; 0 or -errno. */
+static int load_file(lua_State *L, struct guard *g, struct hv_err *err)
+{
+	struct hv_policy_thread_opts opts = {
+		.source = { .type = g->type,
+			    .device = g->device,
+			    .name = text_at(L, 2, "file", NULL),
+			    .memory = (uint64_t)number(L, 2, "memory"),
+			    .deadline = (uint64_t)number(L, 2, "deadline") },
+		.process = number(L, 2, "process") != 0,
+		.denies_on_error = g->on_error != HV_POLICY_PASS,
+		.told = told,
+		.arg = g,
+	};
+	struct hv_buf *text = hv_bind_buf(L);
+	int rc;
+
+	opts.source.args = text_at(L, 2, "args", &opts.source.args_len);
+	rc = hv_policy_file_read(opts.source.name, text, err);
+	if (rc < 0)
+		return rc;
+	opts.source.text = text->data ?: "";
+	opts.source.len = text->len;
+	return hv_policy_thread_new(&opts, &g->thread, err);
+}
+
+static int find_device(struct guard *g, struct hv_served **out, struct hv_err *err)
+{
+	struct hv_served *dev = device_of(g);
+
+	*out = dev;
+	if (!dev)
+		return hv_err_set(err, ENODEV, "the device is gone");
+	g->type = hv_policy_type(dev->type);
+	if (g->type == HV_POLICY_TYPES)
+		return hv_err_set(err, ENOTSUP,
+				  "%s is a %s device: policies are for blk, net and console",
+				  dev->dev.name, dev->type);
+	snprintf(g->device, sizeof(g->device), "%s", dev->dev.name);
+	return 0;
+}
+
+static void read_opts(lua_State *L, struct guard *g, struct hv_policy_opts *opts)
+{
+	lua_getfield(L, 2, "ops");
+	opts->ops = read_ops(L, lua_gettop(L), g->type);
+	lua_pop(L, 1);
+	opts->from = (uint64_t)number(L, 2, "from");
+	opts->to = (uint64_t)number(L, 2, "to");
+	opts->chance = (uint32_t)number(L, 2, "chance");
+	opts->observes = g->observes = opts->chance != 0;
+	opts->overload = g->overload = (enum hv_policy_overload)number(L, 2, "overload");
+	g->on_error = (enum hv_policy_overload)number(L, 2, "on_error");
+	opts->desk = (struct hv_desk_opts){
+		.depth = (unsigned int)number(L, 2, "queue"),
+		.patience_ns = (uint64_t)number(L, 2, "timeout"),
+		.bytes = DATA_BYTES + (size_t)number(L, 2, "queue") * 2048,
+		.asked = g->co ? asked : asked_thread,
+		.arg = g,
+	};
+	opts->closed = g->co ? NULL : closed_thread;
+}
+
 /*
- * policy(handle, {ops=, from=, to=, chance=, queue=, timeout=, overload=, on_error=}, decide) ->
- * guard. ops: words; from, to: bytes; chance: of 2^32, 0 = it decides; timeout: ns; the words as
- * enum hv_policy_overload. What is there was checked by prelude/policy.lua.
+ * policy(handle, {ops=, from=, to=, chance=, queue=, timeout=, overload=, on_error=, file=, args=,
+ * memory=, deadline=, process=}, decide) -> guard. ops: words; from, to: bytes; chance: of 2^32, 0
+ * = it decides; timeout: ns; the words as enum hv_policy_overload; decide: nil with a file; args:
+ * their Lua text; memory: bytes; deadline: ns; process: 1 = of its own. What is there was checked
+ * by prelude/policy.lua.
  */
 static int policy(lua_State *L)
 {
@@ -482,60 +521,44 @@ static int policy(lua_State *L)
 					    { "state", guard_state },
 					    { "stats", guard_stats },
 					    { NULL, NULL } };
-	struct hv_session *session = hv_session_of(L);
-	uint64_t serial = (uint64_t)luaL_checkinteger(L, 1);
-	struct hv_loop *loop = hv_task_loop(L);
 	struct hv_policy_opts opts = { 0 };
 	struct hv_served *dev;
 	struct hv_err err;
 	struct guard *g;
+	int rc;
 
 	luaL_checktype(L, 2, LUA_TTABLE);
-	luaL_checktype(L, 3, LUA_TFUNCTION);
+	lua_settop(L, 3);
+	if (!lua_isnil(L, 3))
+		luaL_checktype(L, 3, LUA_TFUNCTION);
 	hv_bind_type(L, GUARD, methods, guard_gc);
 	g = lua_newuserdatauv(L, sizeof(*g), CO);
-	*g = (struct guard){ .session = session, .serial = serial, .loop = loop };
+	*g = (struct guard){ .session = hv_session_of(L),
+			     .serial = (uint64_t)luaL_checkinteger(L, 1),
+			     .loop = hv_task_loop(L) };
 	luaL_setmetatable(L, GUARD);
-	lua_pushvalue(L, 3);
-	lua_setiuservalue(L, 4, DECIDE);
-	g->co = lua_newthread(L);
-	lua_setiuservalue(L, 4, CO);
-	lua_pushvalue(L, 3);
-	lua_xmove(L, g->co, 1);
-	g->post = (struct hv_post){ .fn = on_asked, .arg = g };
-	dev = session->serve ? hv_serve_by_serial(session->serve, serial) : NULL;
-	if (!dev) {
-		hv_err_set(&err, ENODEV, "the device is gone");
-		return hv_bind_fail(L, &err);
+	if (!lua_isnil(L, 3)) {
+		lua_pushvalue(L, 3);
+		lua_setiuservalue(L, 4, DECIDE);
+		g->co = lua_newthread(L);
+		lua_setiuservalue(L, 4, CO);
+		lua_pushvalue(L, 3);
+		lua_xmove(L, g->co, 1);
 	}
-	while (g->type < TYPES && strcmp(type_names[g->type], dev->type) != 0)
-		g->type++;
-	if (g->type == TYPES) {
-		hv_err_set(&err, ENOTSUP,
-			   "%s is a %s device: policies are for blk, net and console",
-			   dev->dev.name, dev->type);
-		return hv_bind_fail(L, &err);
+	g->post = (struct hv_post){ .fn = g->co ? on_asked : on_told, .arg = g };
+	rc = find_device(g, &dev, &err);
+	if (!rc) {
+		read_opts(L, g, &opts);
+		rc = g->co ? 0 : load_file(L, g, &err);
 	}
-	snprintf(g->device, sizeof(g->device), "%s", dev->dev.name);
-	lua_getfield(L, 2, "ops");
-	opts.ops = read_ops(L, lua_gettop(L), g->type);
-	opts.from = (uint64_t)number(L, 2, "from");
-	opts.to = (uint64_t)number(L, 2, "to");
-	opts.chance = (uint32_t)number(L, 2, "chance");
-	opts.observes = opts.chance != 0;
-	opts.overload = g->overload = (enum hv_policy_overload)number(L, 2, "overload");
-	g->on_error = (enum hv_policy_overload)number(L, 2, "on_error");
-	opts.desk = (struct hv_desk_opts){
-		.depth = (unsigned int)number(L, 2, "queue"),
-		.patience_ns = (uint64_t)number(L, 2, "timeout"),
-		.bytes = DATA_BYTES + (size_t)number(L, 2, "queue") * 2048,
-		.asked = asked,
-		.arg = g,
-	};
-	g->observes = opts.observes;
-	if (hv_policy_new(&opts, &g->policy, &err) < 0)
+	if (!rc)
+		rc = hv_policy_new(&opts, &g->policy, &err);
+	if (rc < 0)
 		return hv_bind_fail(L, &err);
 	LIST_INSERT_HEAD(&guards, g, all);
+	rc = g->thread ? hv_policy_thread_start(g->thread, g->policy, &err) : 0;
+	if (rc < 0)
+		return hv_bind_fail(L, &err);
 	/* It is in force, also when nobody refers to it. */
 	lua_pushvalue(L, 4);
 	lua_rawsetp(L, LUA_REGISTRYINDEX, g);

@@ -11,6 +11,7 @@
 #include "lua/detach.h"
 #include "lua/interrupt.h"
 #include "lua/options.h"
+#include "lua/policy_process.h"
 #include "lua/repl.h"
 #include "lua/run.h"
 #include "lua/serve.h"
@@ -18,6 +19,7 @@
 #include "lua/state.h"
 #include "lua/stdout.h"
 #include "lua/task.h"
+#include "sandbox/cell.h"
 
 static struct hv_session session;
 
@@ -375,6 +377,8 @@ int main(int argc, char **argv)
 	};
 	int code;
 
+	if (argc == 1 && !strcmp(argv[0], HV_CELL_NAME))
+		return hv_policy_child_main();
 	session = HV_SESSION_INIT;
 	hold_standard_descriptors();
 	hv_stdout_guard();

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "lua/bind.h"
+#include "sandbox/cell.h"
 #include "sandbox/opener.h"
 #include "sandbox/sandbox.h"
 #include "virtio/dev/tap_opener.h"
@@ -30,6 +31,16 @@ static const char *opener_path(const struct hv_session *s, char out[4096])
 	return dir && (size_t)snprintf(out, 4096, "%s/opener", dir) < 4096 ? out : NULL;
 }
 
+/* What the opener does besides opening. */
+static int serve_call(const void *arg, size_t len,
+		      bool (*allowed)(unsigned int what, const char *name), void *reply,
+		      size_t *reply_len, int *fds, unsigned int *n_fds, struct hv_err *err)
+{
+	if (hv_cell_is_call(arg, len))
+		return hv_cell_serve(reply, reply_len, fds, n_fds, err);
+	return hv_tap_opener_serve(arg, len, allowed, reply, reply_len, fds, n_fds, err);
+}
+
 void hv_sandbox_prepare(struct hv_session *s)
 {
 	char path[4096];
@@ -37,7 +48,7 @@ void hv_sandbox_prepare(struct hv_session *s)
 
 	if (s->no_sandbox || hv_opener_started() || hv_sandbox_state()->closed)
 		return;
-	if (hv_opener_start(opener_path(s, path), hv_tap_opener_serve, &err) < 0)
+	if (hv_opener_start(opener_path(s, path), serve_call, &err) < 0)
 		hv_log_warn("the service will open only what the sandbox itself allows: %s",
 			    err.msg);
 }

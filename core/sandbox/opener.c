@@ -234,7 +234,7 @@ int hv_opener_seal(struct hv_err *err)
 	if (!rc)
 		rc = ask(OPENER_SEAL, 0, 0, NULL, 0, NULL, 0, &reply, NULL, NULL);
 	if (rc)
-		return hv_err_sys(err, -rc, "the opener does not answer");
+		return hv_err_sys(err, -rc, "the opener cannot be told what is allowed");
 	pthread_mutex_lock(&opener.lock);
 	opener.sealed = true;
 	opener_list_clear(&opener.list);

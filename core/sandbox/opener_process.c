@@ -17,6 +17,7 @@
 static struct {
 	struct opener_list list;
 	bool sealed;
+	int missed; /* why something the service allowed is not on the list; its seal is told */
 	hv_opener_call_fn *call;
 } self;
 
@@ -163,7 +164,7 @@ static int open_folder(const char *path)
 
 /*
  * Devices that are no disks, FIFOs and sockets do more than hold bytes. Of those a definition can
- * name input devices and graphics cards.
+ * name input devices, graphics cards and IVC channels.
  */
 static bool is_bytes(int fd, const struct stat *st)
 {
@@ -171,7 +172,8 @@ static bool is_bytes(int fd, const struct stat *st)
 
 	if (S_ISCHR(st->st_mode))
 		return !name_of(fd, real) &&
-		       (!strncmp(real, "/dev/input/", 11) || !strncmp(real, "/dev/dri/", 9));
+		       (!strncmp(real, "/dev/input/", 11) || !strncmp(real, "/dev/dri/", 9) ||
+			!strncmp(real, "/dev/hivc", 9));
 	return S_ISREG(st->st_mode) || S_ISBLK(st->st_mode);
 }
 
@@ -328,8 +330,8 @@ static int perform(const struct opener_request *r, struct answer *a)
 
 	switch (r->verb) {
 	case OPENER_SEAL:
-		self.sealed = true;
-		return 0;
+		self.sealed = !self.missed;
+		return self.missed;
 	case OPENER_OPEN:
 		rc = open_path(path, r->flags, r->mode);
 		if (rc < 0)
@@ -399,8 +401,8 @@ static void from_service(int service)
 		_exit(0);
 	if (r.verb != OPENER_ALLOW)
 		answer(service, &r);
-	else if (!self.sealed)
-		opener_list_add(&self.list, (unsigned int)r.flags, r.data);
+	else if (!self.sealed && !self.missed)
+		self.missed = opener_list_add(&self.list, (unsigned int)r.flags, r.data);
 }
 
 /*

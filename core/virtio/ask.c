@@ -302,7 +302,7 @@ bool hv_desk_take(struct hv_desk *desk, struct hv_question *question)
 	struct slot *slot;
 
 	pthread_mutex_lock(&desk->lock);
-	slot = TAILQ_FIRST(&desk->put);
+	slot = desk->closed ? NULL : TAILQ_FIRST(&desk->put);
 	if (slot) {
 		TAILQ_REMOVE(&desk->put, slot, turn);
 		slot->state = TAKEN;
@@ -330,7 +330,8 @@ int hv_desk_answer(struct hv_desk *desk, uint64_t ticket, const struct hv_answer
 	}
 	pthread_mutex_lock(&desk->lock);
 	slot = slot_of(desk, ticket);
-	if (!slot) {
+	if (!slot || desk->closed) {
+		/* A closed desk needs no slots: what somebody reads stays until its end. */
 		rc = -ESTALE;
 	} else if (slot->state == ORPHAN) {
 		release(desk, slot);
@@ -371,28 +372,22 @@ bool hv_desk_open(struct hv_desk *desk, uint64_t ticket)
 
 	pthread_mutex_lock(&desk->lock);
 	slot = slot_of(desk, ticket);
-	open = slot && slot->state == TAKEN;
+	open = slot && slot->state == TAKEN && !desk->closed;
 	pthread_mutex_unlock(&desk->lock);
 	return open;
 }
 
 void hv_desk_close(struct hv_desk *desk)
 {
+	struct slot *slot;
+
 	pthread_mutex_lock(&desk->lock);
 	desk->closed = true;
-	for (unsigned int i = 0; i < desk->opts.depth; i++) {
-		struct slot *slot = &desk->slot[i];
-
-		if (slot->state == ORPHAN)
-			release(desk, slot);
-		else if ((slot->state == PUT || slot->state == TAKEN) && slot->worker)
-			hv_worker_post(slot->worker, HV_MSG_POKE);
-		/* Nobody reads it any more: it leaves as one that was not taken. */
-		if (slot->state == TAKEN) {
-			slot->state = PUT;
-			TAILQ_INSERT_TAIL(&desk->put, slot, turn);
-		}
-	}
+	TAILQ_FOREACH(slot, &desk->open, age)
+	if (slot->worker)
+		hv_worker_post(slot->worker, HV_MSG_POKE);
+	while (desk->n_starved)
+		hv_worker_post(desk->starved[--desk->n_starved], HV_MSG_POKE);
 	pthread_mutex_unlock(&desk->lock);
 }
 

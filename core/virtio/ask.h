@@ -21,7 +21,7 @@ struct hv_desk;
 struct hv_worker;
 
 #define HV_DESK_DEPTH_MAX 4096
-#define HV_DESK_WORKERS 16 /* may ask at one desk */
+#define HV_DESK_WORKERS 16		       /* may ask at one desk */
 #define HV_DESK_DATA_MAX (UINT32_C(128) << 10) /* bytes of one question or answer */
 
 struct hv_desk_opts {
@@ -29,8 +29,8 @@ struct hv_desk_opts {
 	size_t bytes;	      /* of data in all, questions and answers together */
 	uint64_t patience_ns; /* 0 = without limit */
 	/*
-	 * There is a question, and there was none: called on the I/O thread, with nothing held. Must
-	 * be quick.
+	 * There is a question, and there was none: called on the I/O thread, with nothing held.
+	 * Must be quick.
 	 */
 	void (*asked)(void *arg);
 	void *arg;
@@ -67,16 +67,16 @@ void hv_desk_get(struct hv_desk *desk);
 void hv_desk_put(struct hv_desk *desk); /* NULL is fine */
 
 /*
- * I/O thread. cookie comes back with the answer. -ENOBUFS: the desk is full; -EMSGSIZE: data or room
- * over HV_DESK_DATA_MAX; -ESHUTDOWN: nobody answers; -ENOMEM. The worker is woken by an answer
+ * I/O thread. cookie comes back with the answer. -ENOBUFS: the desk is full; -EMSGSIZE: data or
+ * room over HV_DESK_DATA_MAX; -ESHUTDOWN: nobody answers; -ENOMEM. The worker is woken by an answer
  * (HV_MSG_POKE), and by room after -ENOBUFS, and must live until it has forgotten. NULL: nobody
  * waits for the answer, and it has no time limit.
  */
 int hv_desk_ask(struct hv_desk *desk, struct hv_worker *worker, const struct hv_question *question,
 		void *cookie);
 /*
- * I/O thread: the next answer for this worker, the oldest first, or a question whose time is over at
- * `now`. The answer's data is the caller's to free.
+ * I/O thread: the next answer for this worker, the oldest first, or a question whose time is over
+ * at `now`. The answer's data is the caller's to free.
  */
 bool hv_desk_answered(struct hv_desk *desk, const struct hv_worker *worker, uint64_t now,
 		      struct hv_answer *answer, void **cookie);
@@ -96,7 +96,10 @@ bool hv_desk_take(struct hv_desk *desk, struct hv_question *question);
 int hv_desk_answer(struct hv_desk *desk, uint64_t ticket, const struct hv_answer *answer);
 /* Whether anybody still waits for it. */
 bool hv_desk_open(struct hv_desk *desk, uint64_t ticket);
-/* Nobody answers any more: what is open is answered HV_ANSWER_GONE. May be called again. */
+/*
+ * Nobody answers any more: what is open is answered HV_ANSWER_GONE. The data of a question that was
+ * taken stays as long as the desk. Any thread; may be called again.
+ */
 void hv_desk_close(struct hv_desk *desk);
 
 struct hv_desk_stats {

@@ -75,6 +75,8 @@ void hv_vdev_destroy(struct hv_vdev *dev)
 {
 	char *name = (char *)dev->name;
 
+	if (dev->policy)
+		hv_policy_close(dev->policy);
 	hv_policy_put(dev->policy);
 	dev->policy = NULL;
 	hv_limit_destroy(&dev->warnings);

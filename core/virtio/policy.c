@@ -77,10 +77,15 @@ struct hv_desk *hv_policy_desk(struct hv_policy *policy)
 
 void hv_policy_close(struct hv_policy *policy)
 {
+	bool first;
+
 	pthread_mutex_lock(&policy->lock);
+	first = !policy->closed;
 	policy->closed = true;
 	pthread_mutex_unlock(&policy->lock);
 	hv_desk_close(policy->desk);
+	if (first && policy->opts.closed)
+		policy->opts.closed(policy->opts.desk.arg);
 }
 
 void hv_policy_freeze(struct hv_policy *policy)

@@ -53,6 +53,11 @@ struct hv_policy_opts {
 	bool observes;
 	uint32_t chance;
 	enum hv_policy_overload overload;
+	/*
+	 * It was closed, by whomever: called once, on that thread, with desk.arg. Must be quick,
+	 * and may be NULL.
+	 */
+	void (*closed)(void *arg);
 };
 
 /* -EINVAL: depth, or patience with HV_POLICY_STALL. One reference is the caller's. main thread. */
@@ -62,7 +67,7 @@ void hv_policy_put(struct hv_policy *policy); /* NULL is fine */
 struct hv_desk *hv_policy_desk(struct hv_policy *policy);
 /*
  * Nobody answers any more: `asked` is not called after this, and all it is concerned with is dealt
- * with as `overload` says, for as long as a device has it. Answering thread; may be called again.
+ * with as `overload` says, for as long as a device has it. Any thread; may be called again.
  */
 void hv_policy_close(struct hv_policy *policy);
 /* The same, but all it is concerned with waits, whatever `overload` is: the process is about to
@@ -72,8 +77,8 @@ void hv_policy_freeze(struct hv_policy *policy);
 /*
  * From its return on each request that the guest makes is under this policy; NULL takes the old one
  * off. That one is closed: of requests it has not decided about those under PASS and DENY are
- * treated so, those under STALL are put to the new policy, or go on. Takes a reference. The
- * answering thread of the old one; the device may run.
+ * treated so, those under STALL are put to the new policy, or go on. Takes a reference. main
+ * thread; the device may run.
  */
 void hv_vdev_set_policy(struct hv_vdev *dev, struct hv_policy *policy);
 

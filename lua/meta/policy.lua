@@ -46,7 +46,12 @@ function policy:stats() end
 function policy:close() end
 
 ---@class hvsh.policy_options
----@field decide function  Gets one argument, hvsh.request. See device:policy for what it answers.
+---@field decide? function  Gets one argument, hvsh.request. See device:policy for what it answers.
+---@field file? string  Instead of decide: a script of 128 KiB at most that returns the function, or a table with it as decide. It has a Lua state of its own, with base, string without patterns, table, math, utf8, os.time, os.clock, os.date, and print, which goes to the log.
+---@field args? any[]  With file: what it gets as `...`; data, 16 KiB at most.
+---@field isolate? string  With file: "state" (default), or "process": it runs in a process without rights, which is killed where Lua cannot end it. Patterns are there, too.
+---@field memory? integer|string [bytes] With file: what its values may take, a number or "4M" (default), 256K to 64M.
+---@field deadline? number|string [seconds] With file: processor time for one decision, a number or "10ms" (default), 10s at most.
 ---@field ops? string[]  The requests it is for (default: all). blk: "read", "write", "flush", "discard", "zero". net, console: "out" (from the guest), "in".
 ---@field sectors? integer[] [sectors] blk: {first, how many}; only requests that touch these. A flush touches none.
 ---@field sample? number [part] Only looks on, at this part of all requests, up to 1: nobody waits for the function, and its answer counts for nothing.
@@ -71,6 +76,7 @@ local request = {}
 
 ---@class hvsh.policy_stats
 ---@field state string  As policy.state.
+---@field reason string?  Why it has failed.
 ---@field concerned integer [count] Requests it was for.
 ---@field asked integer [count] Put to the function.
 ---@field answered integer [count] Decided in time.

@@ -6,7 +6,7 @@ local frozen = require "hvsh.frozen"
 local nearest = require "hvsh.nearest"
 
 -- The script may take it away.
-local pcall = pcall
+local pcall, tostring, type = pcall, tostring, type
 
 local policy = {}
 
@@ -15,6 +15,11 @@ local WORDS = { pass = 0, deny = 1, stall = 2 }
 local WORD_LIST = '"pass", "deny" or "stall"'
 local QUEUE_MAX = 4096
 local SECTOR = 512
+-- Of files: lua/policy_engine.h.
+local MEMORY, MEMORY_MIN, MEMORY_MAX = 4 << 20, 256 << 10, 64 << 20
+local DEADLINE, DEADLINE_MAX = 10000000, 10000000000
+local ARGS_MAX, ARGS_DEPTH = 16 << 10, 16
+local NOWHERE = { state = 0, process = 1 }
 
 local OPS = {
 	blk = { "read", "write", "flush", "discard", "zero" },
@@ -23,8 +28,9 @@ local OPS = {
 }
 local KNOWN = {
 	ops = true, sectors = true, sample = true, queue = true, timeout = true, on_overload = true, on_error = true,
-	decide = true,
+	decide = true, file = true, args = true, isolate = true, memory = true, deadline = true,
 }
+local OF_FILES = { "args", "isolate", "memory", "deadline" }
 
 -- What is wrong with the options, for whoever wrote them.
 local function fail(text, ...) error({ wrong = ("policy: " .. text):format(...) }) end
@@ -63,12 +69,67 @@ local function word_of(value, key, default, allowed, list)
 	return value
 end
 
-local function ns_of(value, default)
+local function ns_of(value, key, default)
 	if value == nil then return default end
 	local ns, message = core.duration(value)
-	if not ns then fail("timeout: %s", message) end
-	if ns == 0 then fail("timeout is 0; a decision takes some time") end
+	if not ns then fail("%s: %s", key, message) end
+	if ns == 0 then fail("%s is 0; a decision takes some time", key) end
 	return ns
+end
+
+local function memory_of(value)
+	if value == nil then return MEMORY end
+	local bytes, message = math.tointeger(value), nil
+	if type(value) == "string" then bytes, message = core.size(value) end
+	if not bytes then fail("memory: %s", message or "it is a size, a number or \"4M\"") end
+	if bytes < MEMORY_MIN or bytes > MEMORY_MAX then
+		fail("memory is %s; it is %s to %s", core.size_text(bytes), core.size_text(MEMORY_MIN), core.size_text(MEMORY_MAX))
+	end
+	return bytes
+end
+
+-- Data as Lua reads it.
+local function literal(value, depth)
+	local kind = type(value)
+	if kind == "string" or kind == "number" or kind == "boolean" or kind == "nil" then return ("%q"):format(value) end
+	if kind ~= "table" then fail("args has a %s; it is data: texts, numbers, booleans, and tables of them", kind) end
+	if depth == ARGS_DEPTH then fail("args has tables in tables, more than %d deep", ARGS_DEPTH) end
+	local parts, size = {}, 0
+	for key, item in next, value do
+		local part = ("[%s]=%s"):format(literal(key, depth + 1), literal(item, depth + 1))
+		size = size + #part
+		if size > ARGS_MAX then fail("args is larger than %d bytes", ARGS_MAX) end
+		parts[#parts + 1] = part
+	end
+	return "{" .. table.concat(parts, ",") .. "}"
+end
+
+local function args_of(args)
+	if args == nil then return "" end
+	if type(args) ~= "table" then fail("args is a list of what the file gets, as {\"52:54:00:10:10:10\"}") end
+	local parts = {}
+	for i = 1, #args do parts[i] = literal(args[i], 0) end
+	local text = #parts > 0 and "return " .. table.concat(parts, ",") or ""
+	if #text > ARGS_MAX then fail("args is larger than %d bytes", ARGS_MAX) end
+	return text
+end
+
+local function read_file(options, out)
+	if options.file == nil then
+		for _, key in ipairs(OF_FILES) do
+			if options[key] ~= nil then fail("%s is for a policy from a file (file = \"policy.lua\")", key) end
+		end
+		return
+	end
+	if type(options.file) ~= "string" or options.file == "" or options.file:find "%z" then
+		fail('file is %s; it is the name of a script, as "policy.lua"', tostring(options.file))
+	end
+	out.file = options.file
+	out.args = args_of(options.args)
+	out.memory = memory_of(options.memory)
+	out.deadline = ns_of(options.deadline, "deadline", DEADLINE)
+	if out.deadline > DEADLINE_MAX then fail("deadline is %s; it is 10s at most", core.duration_text(out.deadline)) end
+	out.process = NOWHERE[word_of(options.isolate, "isolate", "state", NOWHERE, '"state" or "process"')]
 end
 
 local function chance_of(sample)
@@ -92,36 +153,44 @@ local function read(options, kind)
 	if options.sample ~= nil and (options.on_overload or options.on_error or options.timeout) then
 		fail "with sample nobody waits for decide: on_overload, on_error and timeout have no meaning"
 	end
-	return {
+	local out = {
 		ops = ops_of(options.ops, kind), from = from, to = to, chance = chance_of(options.sample), queue = queue,
-		timeout = word == "stall" and 0 or ns_of(options.timeout, 1000000000),
+		timeout = word == "stall" and 0 or ns_of(options.timeout, "timeout", 1000000000),
 		overload = WORDS[word], on_error = WORDS[on_error],
 	}
+	read_file(options, out)
+	return out
 end
 
 local function object(title, guard)
 	local fields = {
 		stats = function()
 			local stats = guard:stats()
-			stats.state = guard:state()
+			stats.state, stats.reason = guard:state()
 			return stats
 		end,
 		close = function() return guard:close() end,
 	}
 	return frozen.object {
 		name = "hvsh.policy", fields = fields, names = { stats = true, close = true, state = true }, strict = true,
-		get = function(key) return key == "state" and guard:state() or nil end,
+		get = function(key) return key == "state" and (guard:state()) or nil end,
 		close = fields.close,
-		tostring = function() return ("policy of %s: %s"):format(title, guard:state()) end,
+		tostring = function()
+			local state, reason = guard:state()
+			return ("policy of %s: %s"):format(title, state == "failed" and ("failed: %s"):format(reason) or state)
+		end,
 	}
 end
 
--- Puts a policy into force; one that the device has gives way to it. A handle, or nil, message, code.
-function policy.new(h, options)
-	if type(options) ~= "table" then error("policy takes a table of options", 2) end
-	nearest.check(options, KNOWN, "policy has no option", 2)
-	if type(options.decide) ~= "function" then
-		error(("policy: decide is a %s, not a function"):format(type(options.decide)), 2)
+-- Puts a policy into force; one that the device has gives way to it. A handle, or nil, message, code. level: whose
+-- mistake wrong options are, as of error.
+function policy.new(h, options, level)
+	level = level or 2
+	if type(options) ~= "table" then error("policy takes a table of options", level) end
+	nearest.check(options, KNOWN, "policy has no option", level)
+	if options.decide ~= nil and options.file ~= nil then error("policy: decide and file are given; one of them decides", level) end
+	if options.file == nil and type(options.decide) ~= "function" then
+		error(("policy: decide is a %s, not a function"):format(type(options.decide)), level)
 	end
 	local facts = core.device(h)
 	if not facts then return nil, "ENODEV: the device is gone", "ENODEV" end
@@ -130,7 +199,7 @@ function policy.new(h, options)
 		return nil, ("EOPNOTSUPP: %s is a %s device: policies are for blk, net and console"):format(title, facts.type), "EOPNOTSUPP"
 	end
 	local ok, read_options = pcall(read, options, facts.type)
-	if not ok then error(type(read_options) == "table" and read_options.wrong or read_options, 2) end
+	if not ok then error(type(read_options) == "table" and read_options.wrong or read_options, level) end
 	local guard, message, code = core.policy(h, read_options, options.decide)
 	if not guard then return nil, message, code end
 	return object(title, guard)

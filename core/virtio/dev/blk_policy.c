@@ -80,8 +80,11 @@ static enum hv_verdict ask(struct blk_req *req)
 	extent_of(req, &question.at, &question.size);
 	if (!hv_policy_concerns(w, question.kind, question.at, question.size))
 		return HV_VERDICT_GO;
-	if (blk_io_keep(req))
+	if (blk_io_keep(req)) {
+		hv_vdev_warn(req->bw->blk->dev, "not enough memory for a request its policy "
+						"decides about: it is refused");
 		return HV_VERDICT_DENY;
+	}
 	return hv_policy_ask(w, &question, req);
 }
 

@@ -250,6 +250,28 @@ static void test_close(void **state)
 	end();
 }
 
+/* Whoever closes it, what somebody reads at that moment stays; and nothing more is given out. */
+static void test_close_while_read(void **state)
+{
+	struct hv_question q, other;
+
+	(void)state;
+	begin(2, 4096, 0);
+	assert_int_equal(ask(&one, 1, "text"), 0);
+	assert_int_equal(ask(&one, 2, "more"), 0);
+	assert_int_equal(ask(&two, 3, "full"), -ENOBUFS);
+	assert_true(hv_desk_take(desk, &q));
+	atomic_store(&two.messages, 0);
+	hv_desk_close(desk);
+	assert_int_equal(atomic_load(&two.messages) & HV_MSG_POKE, HV_MSG_POKE);
+	assert_false(hv_desk_take(desk, &other));
+	assert_false(hv_desk_open(desk, q.ticket));
+	expect(&one, 1, HV_ANSWER_GONE);
+	expect(&one, 2, HV_ANSWER_GONE);
+	assert_memory_equal(q.data, "text", q.len);
+	end();
+}
+
 /* ---- both sides at once */
 
 #define QUESTIONS 20000
@@ -372,10 +394,11 @@ static void test_nobody(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_order), cmocka_unit_test(test_bounds),
-		cmocka_unit_test(test_late),  cmocka_unit_test(test_forget),
-		cmocka_unit_test(test_close), cmocka_unit_test(test_race),
-		cmocka_unit_test(test_room),  cmocka_unit_test(test_nobody),
+		cmocka_unit_test(test_order),  cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_late),   cmocka_unit_test(test_forget),
+		cmocka_unit_test(test_close),  cmocka_unit_test(test_close_while_read),
+		cmocka_unit_test(test_race),   cmocka_unit_test(test_room),
+		cmocka_unit_test(test_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
