@@ -39,6 +39,8 @@ struct hv_aio {
 	struct io_uring ring;
 	unsigned int in_ring, in_pool;
 	struct list waiting; /* for a place in the submission queue */
+	int trouble;	     /* errno, 0 = none */
+	const char *troubled;
 	struct pool pool;
 };
 
@@ -255,6 +257,21 @@ static void *pool_main(void *arg)
 	return NULL;
 }
 
+static void note_trouble(struct hv_aio *aio, int code, const char *what)
+{
+	aio->trouble = code;
+	aio->troubled = what;
+}
+
+int hv_aio_trouble(struct hv_aio *aio, const char **what)
+{
+	int code = aio->trouble;
+
+	*what = aio->troubled;
+	aio->trouble = 0;
+	return code;
+}
+
 /* Called with the lock. One more thread when all are busy; failing matters only when none is there.
  */
 static int pool_grow(struct pool *pool)
@@ -270,6 +287,7 @@ static int pool_grow(struct pool *pool)
 	return 0;
 }
 
+/* Where there is no thread the lock is nobody else's: it is held while the caller does the work. */
 static void pool_queue(struct hv_aio *aio, struct hv_aio_op *op)
 {
 	struct pool *pool = &aio->pool;
@@ -280,8 +298,9 @@ static void pool_queue(struct hv_aio *aio, struct hv_aio_op *op)
 	pool->n_queued++;
 	rc = pool_grow(pool);
 	if (rc) {
+		note_trouble(aio, -rc, "starting a thread");
 		pool->n_queued--;
-		pool_end(pool, op, rc);
+		pool_end(pool, op, perform(op));
 	} else {
 		list_add(&pool->queue, op);
 		pthread_cond_signal(&pool->work);
@@ -310,9 +329,14 @@ static bool ring_put(struct hv_aio *aio, struct hv_aio_op *op)
 	return true;
 }
 
+static bool for_pool(const struct hv_aio *aio, const struct hv_aio_op *op)
+{
+	return !aio->uring || op->kind == HV_AIO_CALL || op->by_thread;
+}
+
 void hv_aio_queue(struct hv_aio *aio, struct hv_aio_op *op)
 {
-	if (!aio->uring || op->kind == HV_AIO_CALL) {
+	if (for_pool(aio, op)) {
 		pool_queue(aio, op);
 		return;
 	}
@@ -349,7 +373,7 @@ void hv_aio_cancel(struct hv_aio *aio, struct hv_aio_op *op)
 {
 	struct io_uring_sqe *sqe;
 
-	if (!aio->uring || op->kind == HV_AIO_CALL) {
+	if (for_pool(aio, op)) {
 		pool_cancel(&aio->pool, op);
 		return;
 	}
@@ -381,6 +405,8 @@ bool hv_aio_submit(struct hv_aio *aio)
 
 		if (rc == -EINTR)
 			continue;
+		if (rc < 0 && rc != -EAGAIN && rc != -EBUSY)
+			note_trouble(aio, -rc, "handing requests to io_uring");
 		if (rc <= 0)
 			return false;
 		while (aio->waiting.first && ring_put(aio, aio->waiting.first))

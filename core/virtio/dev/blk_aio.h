@@ -23,6 +23,7 @@ enum hv_aio_kind {
 
 struct hv_aio_op {
 	enum hv_aio_kind kind;
+	bool by_thread;          /* also a read or write */
 	int fd;
 	int flags;               /* RWF_* */
 	const struct iovec *iov; /* at most IOV_MAX entries; stays until done */
@@ -55,6 +56,12 @@ void hv_aio_queue(struct hv_aio *aio, struct hv_aio_op *op);
  * already, but not been queued again.
  */
 void hv_aio_cancel(struct hv_aio *aio, struct hv_aio_op *op);
+/*
+ * What the kernel has refused since the last call of this: 0, or an errno, and what it was. The work
+ * is done all the same: by the I/O thread itself where no other could be started, later where the
+ * ring takes nothing.
+ */
+int hv_aio_trouble(struct hv_aio *aio, const char **what);
 /* One system call for all that was queued. false: the kernel takes no more now, ask again soon. */
 bool hv_aio_submit(struct hv_aio *aio);
 /* Calls done for everything that has ended; returns how many. No system call when there is nothing. */

@@ -40,6 +40,13 @@ static const char *kind_name(mode_t mode)
 				: "neither a file nor a block device";
 }
 
+int hv_blk_set_blocking(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0 ? -errno : 0;
+}
+
 /* A partition's queue is its disk's. */
 static bool device_discards(dev_t dev)
 {
@@ -156,6 +163,11 @@ int hv_blk_file_open(struct hv_blk_file *file, const char *path, bool readonly, 
 	/* The name may have become something else in between. */
 	if (fstat(file->fd, &st) || (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))) {
 		rc = hv_err_set(err, EINVAL, "%s: changed while it was opened", path);
+		goto fail;
+	}
+	rc = hv_blk_set_blocking(file->fd);
+	if (rc) {
+		hv_err_sys(err, -rc, "%s: cannot change how it is open", path);
 		goto fail;
 	}
 	file->block_device = S_ISBLK(st.st_mode);

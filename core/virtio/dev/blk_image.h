@@ -39,6 +39,8 @@ void hv_blk_file_close(struct hv_blk_file *file);
 /* Its size now; -errno. */
 int64_t hv_blk_file_size(const struct hv_blk_file *file);
 
+/* As if it had been opened without O_NONBLOCK, which io_uring takes literally. -errno. */
+int hv_blk_set_blocking(int fd);
 /* Locks an open description; -EBUSY names the process that has it. */
 int hv_blk_lock(int fd, const char *path, bool write, struct hv_err *err);
 

@@ -145,6 +145,8 @@ static int64_t try_file(struct blk_worker *bw, struct blk_req *req, const struct
 			refused(pace);
 			return -EAGAIN;
 		}
+		if (errno == EINTR)
+			return -EAGAIN;
 		if (errno != EOPNOTSUPP && errno != EINVAL && errno != ENOSYS)
 			return -errno;
 		pace->no_nowait = true;
@@ -263,6 +265,7 @@ static void queue_data(struct blk_req *req, const struct hv_extent *extent)
 	req->op = (struct hv_aio_op){
 		.kind = write ? HV_AIO_WRITE : HV_AIO_READ,
 		.fd = extent->fd,
+		.by_thread = req->by_thread,
 		.flags = write && blk_write_through(blk) ? RWF_DSYNC : 0,
 		.off = extent->at,
 		.done = data_done,
@@ -318,6 +321,8 @@ static void data_done(struct hv_aio_op *op, int64_t res)
 		return;
 	}
 	if (res == -EINTR || res == -EAGAIN) {
+		/* The ring would say so again and again. */
+		req->by_thread |= res == -EAGAIN;
 		res = 0;
 	} else if (res <= 0) {
 		/* A read that ends where the disk does not. */
@@ -393,9 +398,13 @@ void blk_io_data(struct blk_req *req)
 
 /* ---- the others */
 
+/* All that is called may as well be done twice. */
 static void call_done(struct hv_aio_op *op, int64_t res)
 {
-	blk_req_finish((struct blk_req *)op, (int)res);
+	if (res == -EINTR)
+		launch((struct blk_req *)op);
+	else
+		blk_req_finish((struct blk_req *)op, (int)res);
 }
 
 static void call(struct blk_req *req, int64_t (*fn)(struct hv_aio_op *op))

@@ -210,6 +210,11 @@ int hv_overlay_open(const char *path, const struct hv_blk_file *base, struct hv_
 		rc = hv_err_set(err, EINVAL, "%s: an overlay is a regular file", path);
 		goto fail;
 	}
+	rc = hv_blk_set_blocking(ov->fd);
+	if (rc) {
+		hv_err_sys(err, -rc, "%s: cannot change how it is open", path);
+		goto fail;
+	}
 	rc = hv_blk_lock(ov->fd, path, true, err);
 	if (rc)
 		goto fail;

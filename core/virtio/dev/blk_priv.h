@@ -83,6 +83,7 @@ struct blk_req {
 	uint32_t type;
 	uint16_t head;
 	bool queued;         /* counted in bw->in_flight */
+	bool by_thread;      /* the ring has refused it */
 	uint8_t *status;
 	uint32_t written;    /* what the used element says when it succeeds */
 	uint64_t off, left;  /* bytes of the disk */

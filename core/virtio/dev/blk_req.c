@@ -195,8 +195,10 @@ static uint8_t take_segments(struct hv_blk *blk, struct blk_req *req, const stru
 		return VIRTIO_BLK_S_IOERR;
 	if (!req->segments)
 		req->segments = calloc(BLK_SEGMENTS, sizeof(*req->segments));
-	if (!req->segments)
+	if (!req->segments) {
+		report(req, ENOMEM);
 		return VIRTIO_BLK_S_IOERR;
+	}
 	hv_iov_read(chain->iov, chain->n_out, sizeof(struct virtio_blk_outhdr), wire, bytes);
 	req->n_segments = (unsigned int)(bytes / sizeof(wire[0]));
 	for (unsigned int i = 0; i < req->n_segments && status == VIRTIO_BLK_S_OK; i++)
@@ -300,6 +302,7 @@ static void process(struct blk_worker *bw, struct hv_vq *vq, const struct hv_cha
 	req->status = status_at;
 	req->type = le32toh(header->type);
 	req->queued = false;
+	req->by_thread = false;
 	req->begun = bw->now;
 	status = take(bw->blk, req, chain, le64toh(header->sector));
 	if (status == VIRTIO_BLK_S_OK) {
@@ -408,6 +411,16 @@ static void begin_turn(struct blk_worker *bw)
 	bw->taken = 0;
 }
 
+static void report_engine(struct blk_worker *bw)
+{
+	const char *what;
+	int code = hv_aio_trouble(bw->aio, &what);
+
+	if (code)
+		hv_vdev_warn(bw->blk->dev, "%s: %s; the disk is slow meanwhile", what,
+			     strerror(code));
+}
+
 /* Sends off what was queued and takes in what has ended, until nothing more ends at once. */
 static void run_engine(struct blk_worker *bw)
 {
@@ -422,6 +435,7 @@ static void run_engine(struct blk_worker *bw)
 	blk_io_starving(bw);
 	if (!hv_aio_submit(bw->aio))
 		bw->w->wake_at = bw->now + 1000000;
+	report_engine(bw);
 }
 
 static void publish(struct blk_worker *bw)

@@ -6,6 +6,9 @@
 #include "virtio/dev/console_priv.h"
 #include "virtio/device.h"
 
+/* When memory is short nobody says that there is some again. */
+#define RETRY_NS UINT64_C(10000000)
+
 /* The cookie of a piece is where it is. */
 static struct hv_console_port *port_of(struct hv_console *con, const struct hv_console_piece *piece,
 				       enum hv_policy_stream *kind)
@@ -65,19 +68,36 @@ static void ask(struct hv_console_port *port, struct hv_worker *w, enum hv_polic
 		piece->state = HV_PIECE_ALLOWED;
 }
 
-/* Makes a piece of such bytes and asks. -ENOMEM: they are dropped, and counted. */
-static int add(struct hv_console_port *port, struct hv_worker *w, enum hv_policy_stream kind,
-	       const struct iovec *iov, unsigned int n, size_t off, size_t len)
+/* NULL: the worker looks again soon; until then the bytes stay where they are. */
+static uint8_t *make_room(struct hv_worker *w, size_t len)
 {
 	uint8_t *bytes = malloc(len ? len : 1);
 
-	if (!bytes) {
-		hv_stat_add(&w->dev->stats.dropped, len);
-		return -ENOMEM;
-	}
-	hv_iov_read(iov, n, off, bytes, len);
+	if (bytes)
+		return bytes;
+	hv_worker_wake(w, hv_now() + RETRY_NS);
+	hv_vdev_warn(w->dev, "not enough memory for what its policy decides about: it waits");
+	return NULL;
+}
+
+/* Makes a piece of these bytes, which are its own from now on, and asks. */
+static void add(struct hv_console_port *port, struct hv_worker *w, enum hv_policy_stream kind,
+		uint8_t *bytes, size_t len)
+{
 	port->piece[kind] = (struct hv_console_piece){ .from = len, .len = len, .bytes = bytes };
 	ask(port, w, kind);
+}
+
+/* The same, of the guest's bytes. -ENOMEM: not now. */
+static int add_copy(struct hv_console_port *port, struct hv_worker *w, const struct iovec *iov,
+		    unsigned int n, size_t off, size_t len)
+{
+	uint8_t *bytes = make_room(w, len);
+
+	if (!bytes)
+		return -ENOMEM;
+	hv_iov_read(iov, n, off, bytes, len);
+	add(port, w, HV_POLICY_OUT, bytes, len);
 	return 0;
 }
 
@@ -134,9 +154,8 @@ size_t hv_console_policy_send(struct hv_console_port *port, struct hv_worker *w,
 			hv_worker_wake(w, when);
 			return 0;
 		}
-		if (add(port, w, HV_POLICY_OUT, port->chain.iov, port->chain.n_out, port->chain_off,
-			len))
-			return len;
+		if (add_copy(port, w, port->chain.iov, port->chain.n_out, port->chain_off, len))
+			return 0;
 	}
 	from = piece->from;
 	return send_piece(port, w) ? from : 0;
@@ -167,8 +186,9 @@ bool hv_console_policy_emergency(struct hv_console *con, struct hv_worker *w)
 	iov = (struct iovec){ con->emergency + start, head - tail };
 	if (iov.iov_len > HV_CONSOLE_EMERGENCY - start)
 		iov.iov_len = HV_CONSOLE_EMERGENCY - start;
-	if (!add(port, w, HV_POLICY_OUT, &iov, 1, 0, iov.iov_len))
-		piece->emergency = true;
+	if (add_copy(port, w, &iov, 1, 0, iov.iov_len))
+		return true;
+	piece->emergency = true;
 	atomic_store_explicit(&con->emergency_tail, tail + (unsigned int)iov.iov_len,
 			      memory_order_release);
 	return piece->state && !send_piece(port, w);
@@ -186,12 +206,15 @@ bool hv_console_policy_receive(struct hv_console_port *port, struct hv_worker *w
 
 	vq->quiet = true;
 	if (!piece->state) {
-		uint8_t bytes[HV_CONSOLE_PIECE];
-		struct iovec iov = { bytes, sizeof(bytes) };
+		struct iovec iov = { NULL, HV_CONSOLE_PIECE };
 
-		n = hv_console_port_take(port, &iov, 1, sizeof(bytes));
-		if (!n || add(port, w, HV_POLICY_IN, &iov, 1, 0, n))
+		if (!hv_console_port_typed(port))
 			return false;
+		iov.iov_base = make_room(w, HV_CONSOLE_PIECE);
+		if (!iov.iov_base)
+			return false;
+		n = hv_console_port_take(port, &iov, 1, HV_CONSOLE_PIECE);
+		add(port, w, HV_POLICY_IN, iov.iov_base, n);
 	}
 	if (!ready(piece))
 		return false;

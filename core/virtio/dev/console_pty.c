@@ -19,6 +19,7 @@
 #include "virtio/dev/console_priv.h"
 
 #define CHUNK 4096
+#define RETRY_MS 100		      /* what the kernel had no memory for */
 #define PATIENCE UINT64_C(1000000000) /* ns that a terminal may pause before it loses output */
 
 /*
@@ -33,6 +34,10 @@ struct pty {
 	struct hv_console_client *client;
 	bool open;	  /* somebody has the other end */
 	bool full;	  /* the terminal does not take more */
+	bool again;	  /* what was written last failed, and was tried once more */
+	bool refuses;	  /* what was written last failed, and that is said */
+	bool unsure;	  /* whether `open` is true: it is looked at again soon */
+	bool unwatched;	  /* the kernel did not take `watched`, and that is said */
 	bool no_turn;	  /* another one has the keyboard, or the input is full */
 	uint32_t watched; /* epoll events, 0 = none */
 	size_t n, at;	  /* output that was read and not written yet */
@@ -156,14 +161,40 @@ const char *hv_console_pty_path(const struct hv_console_pty *p, unsigned int por
 static void look_whether_open(struct pty *pty)
 {
 	struct pollfd fd = { .fd = pty->master, .events = POLLIN | POLLOUT };
-	bool open = poll(&fd, 1, 0) >= 0 && !(fd.revents & POLLHUP);
+	bool open;
+	int rc;
 
-	if (open == pty->open)
+	do {
+		rc = poll(&fd, 1, 0);
+	} while (rc < 0 && errno == EINTR);
+	open = !(fd.revents & POLLHUP);
+	pty->unsure = rc < 0;
+	if (pty->unsure || open == pty->open)
 		return;
 	pty->open = open;
 	pty->full = pty->no_turn = false;
 	/* Output waits only for a terminal that is there. */
 	hv_console_set_patience(pty->client, open ? PATIENCE : 0);
+}
+
+/* A write has failed. Returns whether to go on. */
+static bool refused(struct pty *pty, int error)
+{
+	look_whether_open(pty);
+	/* Closed meanwhile: what is left is for who opens it next. */
+	if (!pty->open)
+		return false;
+	/* Or closed and open again already. */
+	if (error == EIO && !pty->again) {
+		pty->again = true;
+		return true;
+	}
+	if (!pty->refuses)
+		hv_log_warn("%s: %s takes no output: %s; it is lost there",
+			    pty->client->port->con->device_name, pty->path, strerror(error));
+	pty->refuses = true;
+	pty->at = pty->n;
+	return true;
 }
 
 /* Output → terminal. Returns whether there is more to do at once. */
@@ -186,14 +217,14 @@ static bool show(struct pty *pty)
 			pty->at = 0;
 		}
 		n = write(pty->master, pty->chunk + pty->at, pty->n - pty->at);
-		if (n < 0) {
-			pty->full = errno == EAGAIN;
-			/* Closed meanwhile: what is left is for who opens it next. */
-			if (!pty->full)
-				look_whether_open(pty);
-			return false;
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			pty->full = !n || errno == EAGAIN;
+			return !pty->full && refused(pty, errno);
 		}
 		pty->at += (size_t)n;
+		pty->refuses = pty->again = false;
 	}
 	return true;
 }
@@ -231,7 +262,8 @@ static void type_rest(struct pty *pty)
 		;
 }
 
-static void watch(struct hv_console_pty *p, struct pty *pty)
+/* False: the kernel does not do so now. */
+static bool watch(struct hv_console_pty *p, struct pty *pty)
 {
 	uint32_t events = 0;
 	struct epoll_event ev;
@@ -244,14 +276,22 @@ static void watch(struct hv_console_pty *p, struct pty *pty)
 	if (pty->open)
 		events |= EPOLLRDHUP;
 	if (events == pty->watched)
-		return;
+		return true;
 	ev = (struct epoll_event){ .events = events, .data = { .ptr = pty } };
-	epoll_ctl(p->epoll,
-		  !events	 ? EPOLL_CTL_DEL
-		  : pty->watched ? EPOLL_CTL_MOD
-				 : EPOLL_CTL_ADD,
-		  pty->master, &ev);
-	pty->watched = events;
+	if (!epoll_ctl(p->epoll,
+		       !events	      ? EPOLL_CTL_DEL
+		       : pty->watched ? EPOLL_CTL_MOD
+				      : EPOLL_CTL_ADD,
+		       pty->master, &ev)) {
+		pty->watched = events;
+		pty->unwatched = false;
+		return true;
+	}
+	if (!pty->unwatched)
+		hv_log_warn("%s: cannot wait for what is typed at %s: %s; it is tried again",
+			    pty->client->port->con->device_name, pty->path, strerror(errno));
+	pty->unwatched = true;
+	return false;
 }
 
 static void handle(struct hv_console_pty *p, const struct epoll_event *ev)
@@ -292,23 +332,29 @@ static void *pty_main(void *arg)
 {
 	struct hv_console_pty *p = arg;
 	struct epoll_event ev[HV_CONSOLE_PORTS + 2];
-	bool more = false, quit;
+	bool more = false, settled = true, quit;
 
 	do {
-		int n = epoll_wait(p->epoll, ev, HV_CONSOLE_PORTS + 2, more ? 0 : -1);
+		int n = epoll_wait(p->epoll, ev, HV_CONSOLE_PORTS + 2,
+				   more	     ? 0
+				   : settled ? -1
+					     : RETRY_MS);
 
 		quit = atomic_load(&p->quit);
 		for (int i = 0; i < n; i++)
 			handle(p, &ev[i]);
 		more = false;
+		settled = true;
 		for (unsigned int i = 0; i < HV_CONSOLE_PORTS; i++) {
 			struct pty *pty = p->ports[i];
 
 			if (!pty)
 				continue;
+			if (pty->unsure)
+				look_whether_open(pty);
 			if (pty->open && !pty->full)
 				more |= show(pty);
-			watch(p, pty);
+			settled &= watch(p, pty) && !pty->unsure;
 		}
 		/* At the end terminals get what they can take at once. */
 	} while (!quit || more);

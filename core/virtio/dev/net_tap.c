@@ -20,6 +20,8 @@ struct headers {
 _Static_assert(sizeof(struct headers) == sizeof(struct virtio_net_hdr_v1) + HV_FRAME_MIN,
 	       "no padding");
 
+/* How long a TAP that cannot be read is left alone. */
+#define REST_NS UINT64_C(100000000)
 /* Frames after which the number of buffers offered follows the largest of them. */
 #define WANT_FRAMES 64
 /* Entries of the list that readv takes, less the headers' and the spill's. */
@@ -146,6 +148,19 @@ static void hold(struct hv_net_lane *lane, const struct headers *headers, const 
 	lane->paid = false;
 }
 
+/* What does not end by itself must neither go unsaid nor keep a CPU busy. */
+static void cannot_read(struct hv_net_lane *lane, int error)
+{
+	struct hv_net *net = lane->net;
+
+	/* Nor is one that was switched off meanwhile in trouble. */
+	if (error == EAGAIN || error == EINTR || atomic_load(&net->gone) ||
+	    lane->index >= atomic_load(&net->active))
+		return;
+	lane->rx_until = hv_now() + REST_NS;
+	hv_vdev_warn(net->dev, "the TAP %s cannot be read: %s", net->tap.name, strerror(error));
+}
+
 /* One frame. 1 = done; 0 = none there, or the limit; -ENOBUFS, -EPROTO. */
 static int receive(struct hv_net_lane *lane)
 {
@@ -190,7 +205,9 @@ static int receive(struct hv_net_lane *lane)
 		hv_net_untake(lane, b.n);
 		if (n <= 0 && out_of_use(error))
 			hv_net_tap_gone(lane, error);
-		else if (n >= 0 && (n < (ssize_t)sizeof(headers) || !hv_net_link(lane->net)))
+		if (n < 0)
+			cannot_read(lane, error);
+		else if (n && (n < (ssize_t)sizeof(headers) || !hv_net_link(lane->net)))
 			lane->in.dropped++;
 		return n > 0;
 	}
@@ -236,9 +253,16 @@ static bool receive_turn(struct hv_net_lane *lane)
 /* A frame behind its virtio header. false: the TAP takes none now. */
 static bool send_on(struct hv_net_lane *lane, const struct iovec *iov, unsigned int n, size_t len)
 {
+	ssize_t done;
+
 	if (!hv_net_link(lane->net)) {
 		lane->out.dropped++;
-	} else if (writev(tap_fd(lane), iov, (int)n) >= 0) {
+		return true;
+	}
+	do {
+		done = writev(tap_fd(lane), iov, (int)n);
+	} while (done < 0 && errno == EINTR);
+	if (done >= 0) {
 		lane->out.frames++;
 		lane->out.bytes += len - HV_NET_HDR;
 	} else if (errno == EAGAIN) {

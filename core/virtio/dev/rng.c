@@ -19,7 +19,7 @@
 /* The host has just started and has no randomness yet. */
 #define RETRY 100000000u /* ns */
 
-/* Returns how many bytes it made; 0 = none yet. */
+/* Returns how many bytes it made; 0 = none yet, see errno. */
 static size_t fill(const struct hv_chain *chain, size_t len)
 {
 	size_t done = 0;
@@ -45,6 +45,14 @@ static size_t fill(const struct hv_chain *chain, size_t len)
 	return done;
 }
 
+static void say_why(struct hv_vdev *dev, int error)
+{
+	/* That is a matter of time. */
+	if (error != EAGAIN)
+		hv_vdev_warn(dev, "the host makes no random numbers: %s; the guest waits",
+			     strerror(error));
+}
+
 static int rng_work(struct hv_vdev *dev, struct hv_worker *w)
 {
 	struct hv_vq *vq = &dev->queues[0];
@@ -63,8 +71,10 @@ static int rng_work(struct hv_vdev *dev, struct hv_worker *w)
 		w->wake_at = hv_limit_take(&dev->limit, 1, len, now);
 		if (!w->wake_at && len) {
 			n = fill(&chain, len);
-			if (!n)
+			if (!n) {
 				w->wake_at = now + RETRY;
+				say_why(dev, errno);
+			}
 		}
 		if (w->wake_at) {
 			hv_queue_unpop(&vq->ring);

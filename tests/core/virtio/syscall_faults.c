@@ -1,0 +1,593 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "syscall_faults.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <liburing.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define BLOCK 512u /* a short transfer to a disk ends between two of its blocks */
+
+static const char *const names[SF_CALL_COUNT] = {
+#define X(name) [SF_##name] = #name,
+	SF_CALLS(X)
+#undef X
+		[SF_event_read] = "event_read",
+	[SF_event_write] = "event_write",
+	[SF_sqe] = "sqe",
+};
+
+static struct {
+	pthread_mutex_t lock;
+	_Atomic bool on;
+	struct sf_fault fault;
+	unsigned int nth, times, seen, hits;
+	char thread[16];
+} armed = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+int __real_open(const char *path, int flags, ...);
+ssize_t __real_write(int fd, const void *from, size_t len);
+
+_Atomic bool sf_nowait_refused;
+
+static _Thread_local bool mine;
+
+void sf_mine(void)
+{
+	mine = true;
+}
+
+void sf_arm_on(struct sf_fault fault, unsigned int nth, unsigned int times, const char *thread)
+{
+	sf_mine();
+	pthread_mutex_lock(&armed.lock);
+	armed.fault = fault;
+	armed.nth = nth;
+	armed.times = times;
+	armed.seen = armed.hits = 0;
+	snprintf(armed.thread, sizeof(armed.thread), "%s", thread ? thread : "");
+	atomic_store(&armed.on, true);
+	pthread_mutex_unlock(&armed.lock);
+}
+
+void sf_arm(struct sf_fault fault, unsigned int nth, unsigned int times)
+{
+	sf_arm_on(fault, nth, times, NULL);
+}
+
+unsigned int sf_disarm(void)
+{
+	atomic_store(&armed.on, false);
+	return sf_hits();
+}
+
+unsigned int sf_hits(void)
+{
+	unsigned int hits;
+
+	pthread_mutex_lock(&armed.lock);
+	hits = armed.hits;
+	pthread_mutex_unlock(&armed.lock);
+	return hits;
+}
+
+unsigned int sf_seen(void)
+{
+	unsigned int seen;
+
+	pthread_mutex_lock(&armed.lock);
+	seen = armed.seen;
+	pthread_mutex_unlock(&armed.lock);
+	return seen;
+}
+
+const char *sf_name(struct sf_fault fault)
+{
+	static _Thread_local char text[48];
+
+	snprintf(text, sizeof(text), "%s %s", names[fault.call],
+		 fault.what == SF_SHORT	 ? "short"
+		 : fault.what == SF_ZERO ? "0"
+					 : strerrorname_np(fault.what));
+	return text;
+}
+
+/* ---- files of which io_uring answers as is wished */
+
+/* Nobody is there, at address 0. */
+static int file_of_errors(void)
+{
+	static _Atomic int kept = -1;
+
+	if (kept < 0)
+		kept = __real_open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	return kept;
+}
+
+static int full_file(void)
+{
+	static _Atomic int kept = -1;
+
+	if (kept < 0)
+		kept = __real_open("/dev/full", O_RDWR | O_CLOEXEC);
+	return kept;
+}
+
+/* A pipe without anything in it, or without room. */
+static int busy_pipe(bool read)
+{
+	static _Atomic int kept[2] = { -1, -1 };
+	char page[4096] = "";
+	int fds[2];
+
+	if (kept[read] < 0 && !pipe2(fds, O_NONBLOCK | O_CLOEXEC)) {
+		while (!read && __real_write(fds[1], page, sizeof(page)) > 0)
+			;
+		kept[read] = fds[!read];
+	}
+	return kept[read];
+}
+
+static unsigned int entries(const char *folder)
+{
+	unsigned int n = 0;
+	DIR *dir = opendir(folder);
+
+	while (dir && readdir(dir))
+		n++;
+	if (dir)
+		closedir(dir);
+	return n;
+}
+
+struct sf_owned sf_count(void)
+{
+	file_of_errors();
+	full_file();
+	busy_pipe(true);
+	busy_pipe(false);
+	return (struct sf_owned){ entries("/proc/self/fd"), entries("/proc/self/task") };
+}
+
+static bool on_its_thread(void)
+{
+	char name[16] = "";
+
+	prctl(PR_GET_NAME, name);
+	return !strncmp(name, armed.thread, strlen(armed.thread));
+}
+
+/* What is to become of this call: 0 = it goes on. */
+static int fate(enum sf_call call)
+{
+	int what = 0;
+
+	if (!atomic_load_explicit(&armed.on, memory_order_acquire) || mine || getpid() == gettid())
+		return 0;
+	pthread_mutex_lock(&armed.lock);
+	if (armed.on && armed.fault.call == call && on_its_thread()) {
+		armed.seen++;
+		if (armed.seen >= armed.nth && (!armed.times || armed.hits < armed.times)) {
+			armed.hits++;
+			what = armed.fault.what;
+		}
+	}
+	pthread_mutex_unlock(&armed.lock);
+	return what;
+}
+
+static bool is_eventfd(int fd)
+{
+	char path[32], target[32];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	n = readlink(path, target, sizeof(target) - 1);
+	if (n <= 0)
+		return false;
+	target[n] = '\0';
+	return strstr(target, "[eventfd]");
+}
+
+static size_t half(size_t len)
+{
+	return len >= 2 * BLOCK ? len / 2 / BLOCK * BLOCK : (len + 1) / 2;
+}
+
+/* The first bytes of a list, in a list of the caller's. */
+static int first_half(const struct iovec *iov, int n, struct iovec to[64])
+{
+	size_t sum = 0, left;
+	int m = 0;
+
+	for (int i = 0; i < n; i++)
+		sum += iov[i].iov_len;
+	left = half(sum);
+	for (int i = 0; i < n && left && m < 64; i++) {
+		to[m] = iov[i];
+		if (to[m].iov_len > left)
+			to[m].iov_len = left;
+		left -= to[m++].iov_len;
+	}
+	return m;
+}
+
+#define FAIL_OR(call, otherwise)                                                                   \
+	do {                                                                                       \
+		int what = fate(call);                                                             \
+		if (what > 0) {                                                                    \
+			errno = what;                                                              \
+			return -1;                                                                 \
+		}                                                                                  \
+		if (what == SF_ZERO)                                                               \
+			return 0;                                                                  \
+		if (what == SF_SHORT)                                                              \
+			otherwise;                                                                 \
+	} while (0)
+
+#define SHORTEN_LIST                                                                               \
+	do {                                                                                       \
+		n = first_half(iov, n, part);                                                      \
+		iov = part;                                                                        \
+	} while (0)
+
+ssize_t __real_preadv(int fd, const struct iovec *iov, int n, off_t off);
+ssize_t __real_preadv2(int fd, const struct iovec *iov, int n, off_t off, int flags);
+ssize_t __real_pwritev(int fd, const struct iovec *iov, int n, off_t off);
+ssize_t __real_pwritev2(int fd, const struct iovec *iov, int n, off_t off, int flags);
+ssize_t __real_readv(int fd, const struct iovec *iov, int n);
+ssize_t __real_writev(int fd, const struct iovec *iov, int n);
+ssize_t __real_pread(int fd, void *to, size_t len, off_t off);
+ssize_t __real_pwrite(int fd, const void *from, size_t len, off_t off);
+ssize_t __real_read(int fd, void *to, size_t len);
+ssize_t __real_getrandom(void *to, size_t len, unsigned int flags);
+int __real_fallocate(int fd, int mode, off_t off, off_t len);
+int __real_ftruncate(int fd, off_t len);
+int __real_fstat(int fd, struct stat *st);
+int __real_rename(const char *from, const char *to);
+int __real_flock(int fd, int how);
+int __real_poll(struct pollfd *fds, nfds_t n, int timeout);
+int __real_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *set);
+int __real_epoll_wait(int fd, struct epoll_event *events, int n, int timeout);
+int __real_epoll_ctl(int fd, int op, int of, struct epoll_event *event);
+int __real_ioctl(int fd, unsigned long request, void *arg);
+int __real_eventfd(unsigned int value, int flags);
+int __real_io_uring_queue_init(unsigned int entries, struct io_uring *ring, unsigned int flags);
+int __real_io_uring_submit(struct io_uring *ring);
+struct io_uring_probe *__real_io_uring_get_probe_ring(struct io_uring *ring);
+long __real_syscall(long number, ...);
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*body)(void *),
+			  void *arg);
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+int __real_posix_memalign(void **to, size_t align, size_t size);
+
+/* Called under these names by the linker only. */
+#pragma GCC diagnostic ignored "-Wmissing-prototypes"
+
+ssize_t __wrap_preadv(int fd, const struct iovec *iov, int n, off_t off)
+{
+	struct iovec part[64];
+
+	FAIL_OR(SF_preadv, SHORTEN_LIST);
+	return __real_preadv(fd, iov, n, off);
+}
+
+ssize_t __wrap_preadv2(int fd, const struct iovec *iov, int n, off_t off, int flags)
+{
+	struct iovec part[64];
+
+	if (flags & RWF_NOWAIT && sf_nowait_refused) {
+		errno = EAGAIN;
+		return -1;
+	}
+	FAIL_OR(flags & RWF_NOWAIT ? SF_preadv2 : SF_preadv, SHORTEN_LIST);
+	return __real_preadv2(fd, iov, n, off, flags);
+}
+
+ssize_t __wrap_pwritev(int fd, const struct iovec *iov, int n, off_t off)
+{
+	struct iovec part[64];
+
+	FAIL_OR(SF_pwritev, SHORTEN_LIST);
+	return __real_pwritev(fd, iov, n, off);
+}
+
+ssize_t __wrap_pwritev2(int fd, const struct iovec *iov, int n, off_t off, int flags)
+{
+	struct iovec part[64];
+
+	if (flags & RWF_NOWAIT && sf_nowait_refused) {
+		errno = EAGAIN;
+		return -1;
+	}
+	FAIL_OR(flags & RWF_NOWAIT ? SF_pwritev2 : SF_pwritev, SHORTEN_LIST);
+	return __real_pwritev2(fd, iov, n, off, flags);
+}
+
+ssize_t __wrap_readv(int fd, const struct iovec *iov, int n)
+{
+	struct iovec part[64];
+
+	FAIL_OR(SF_readv, SHORTEN_LIST);
+	return __real_readv(fd, iov, n);
+}
+
+ssize_t __wrap_writev(int fd, const struct iovec *iov, int n)
+{
+	struct iovec part[64];
+
+	FAIL_OR(SF_writev, SHORTEN_LIST);
+	return __real_writev(fd, iov, n);
+}
+
+ssize_t __wrap_pread(int fd, void *to, size_t len, off_t off)
+{
+	FAIL_OR(SF_pread, len = half(len));
+	return __real_pread(fd, to, len, off);
+}
+
+ssize_t __wrap_pwrite(int fd, const void *from, size_t len, off_t off)
+{
+	FAIL_OR(SF_pwrite, len = half(len));
+	return __real_pwrite(fd, from, len, off);
+}
+
+ssize_t __wrap_read(int fd, void *to, size_t len)
+{
+	if (!atomic_load(&armed.on))
+		return __real_read(fd, to, len);
+	if (is_eventfd(fd))
+		FAIL_OR(SF_event_read, (void)0);
+	else
+		FAIL_OR(SF_read, len = half(len));
+	return __real_read(fd, to, len);
+}
+
+ssize_t __wrap_write(int fd, const void *from, size_t len)
+{
+	if (!atomic_load(&armed.on))
+		return __real_write(fd, from, len);
+	if (!is_eventfd(fd)) {
+		FAIL_OR(SF_write, len = half(len));
+		return __real_write(fd, from, len);
+	}
+	/* It says so only when it is set. */
+	if (__real_write(fd, from, len) < 0)
+		return -1;
+	FAIL_OR(SF_event_write, (void)0);
+	return (ssize_t)len;
+}
+
+ssize_t __wrap_getrandom(void *to, size_t len, unsigned int flags)
+{
+	FAIL_OR(SF_getrandom, len = half(len));
+	return __real_getrandom(to, len, flags);
+}
+
+int __wrap_fdatasync(int fd)
+{
+	(void)fd;
+	FAIL_OR(SF_fdatasync, (void)0);
+	return 0;
+}
+
+int __wrap_fsync(int fd)
+{
+	(void)fd;
+	FAIL_OR(SF_fsync, (void)0);
+	return 0;
+}
+
+int __wrap_fallocate(int fd, int mode, off_t off, off_t len)
+{
+	FAIL_OR(SF_fallocate, (void)0);
+	return __real_fallocate(fd, mode, off, len);
+}
+
+int __wrap_ftruncate(int fd, off_t len)
+{
+	FAIL_OR(SF_ftruncate, (void)0);
+	return __real_ftruncate(fd, len);
+}
+
+int __wrap_fstat(int fd, struct stat *st)
+{
+	FAIL_OR(SF_fstat, (void)0);
+	return __real_fstat(fd, st);
+}
+
+int __wrap_open(const char *path, int flags, ...)
+{
+	va_list ap;
+	mode_t mode;
+
+	va_start(ap, flags);
+	mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg(ap, mode_t) : 0;
+	va_end(ap);
+	FAIL_OR(SF_open, (void)0);
+	return __real_open(path, flags, mode);
+}
+
+int __wrap_rename(const char *from, const char *to)
+{
+	FAIL_OR(SF_rename, (void)0);
+	return __real_rename(from, to);
+}
+
+int __wrap_flock(int fd, int how)
+{
+	FAIL_OR(SF_flock, (void)0);
+	return __real_flock(fd, how);
+}
+
+int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout)
+{
+	FAIL_OR(SF_poll, (void)0);
+	return __real_poll(fds, n, timeout);
+}
+
+int __wrap_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *set)
+{
+	FAIL_OR(SF_ppoll, (void)0);
+	return __real_ppoll(fds, n, timeout, set);
+}
+
+int __wrap_epoll_wait(int fd, struct epoll_event *events, int n, int timeout)
+{
+	FAIL_OR(SF_epoll_wait, (void)0);
+	return __real_epoll_wait(fd, events, n, timeout);
+}
+
+int __wrap_epoll_ctl(int fd, int op, int of, struct epoll_event *event)
+{
+	FAIL_OR(SF_epoll_ctl, (void)0);
+	return __real_epoll_ctl(fd, op, of, event);
+}
+
+int __wrap_ioctl(int fd, unsigned long request, ...)
+{
+	va_list ap;
+	void *arg;
+
+	va_start(ap, request);
+	arg = va_arg(ap, void *);
+	va_end(ap);
+	FAIL_OR(SF_ioctl, (void)0);
+	return __real_ioctl(fd, request, arg);
+}
+
+long __wrap_syscall(long number, ...)
+{
+	long arg[6];
+	va_list ap;
+
+	va_start(ap, number);
+	for (unsigned int i = 0; i < 6; i++)
+		arg[i] = va_arg(ap, long);
+	va_end(ap);
+	FAIL_OR(SF_syscall, (void)0);
+	return __real_syscall(number, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
+}
+
+int __wrap_eventfd(unsigned int value, int flags)
+{
+	FAIL_OR(SF_eventfd, (void)0);
+	return __real_eventfd(value, flags);
+}
+
+/* ---- what answers with the error's number */
+
+int __wrap_io_uring_queue_init(unsigned int entries, struct io_uring *ring, unsigned int flags)
+{
+	int what = fate(SF_io_uring_queue_init);
+
+	return what ? -what : __real_io_uring_queue_init(entries, ring, flags);
+}
+
+struct io_uring_probe *__wrap_io_uring_get_probe_ring(struct io_uring *ring)
+{
+	return fate(SF_io_uring_get_probe_ring) ? NULL : __real_io_uring_get_probe_ring(ring);
+}
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*body)(void *),
+			  void *arg)
+{
+	int what = fate(SF_pthread_create);
+
+	return what ? what : __real_pthread_create(thread, attr, body, arg);
+}
+
+int __wrap_posix_memalign(void **to, size_t align, size_t size)
+{
+	int what = fate(SF_posix_memalign);
+
+	return what ? what : __real_posix_memalign(to, align, size);
+}
+
+void *__wrap_malloc(size_t size)
+{
+	if (fate(SF_malloc)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	if (fate(SF_calloc)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return __real_calloc(n, size);
+}
+
+/* ---- io_uring: the kernel itself fails what is asked of it, since it is asked of another file */
+
+static bool is_read(const struct io_uring_sqe *sqe)
+{
+	return sqe->opcode == IORING_OP_READ || sqe->opcode == IORING_OP_READV;
+}
+
+static bool is_list(const struct io_uring_sqe *sqe)
+{
+	return sqe->opcode == IORING_OP_READV || sqe->opcode == IORING_OP_WRITEV;
+}
+
+static void spoil(struct io_uring_sqe *sqe, int what)
+{
+	switch (what) {
+	case SF_ZERO:
+		sqe->len = 0;
+		break;
+	case SF_SHORT:
+		sqe->len = is_list(sqe) ? (sqe->len + 1) / 2 : (unsigned int)half(sqe->len);
+		break;
+	case EAGAIN:
+		sqe->fd = busy_pipe(is_read(sqe));
+		sqe->rw_flags = RWF_NOWAIT;
+		break;
+	case ENOSPC:
+		if (!is_read(sqe))
+			sqe->fd = full_file();
+		break;
+	default:
+		sqe->fd = file_of_errors();
+		sqe->off = 0;
+		break;
+	}
+}
+
+int __wrap_io_uring_submit(struct io_uring *ring)
+{
+	struct io_uring_sq *sq = &ring->sq;
+	int what = fate(SF_io_uring_submit);
+
+	if (what)
+		return what == SF_ZERO ? 0 : -what;
+	for (unsigned int at = sq->sqe_head; at != sq->sqe_tail; at++) {
+		struct io_uring_sqe *sqe = &sq->sqes[at & sq->ring_mask];
+
+		if (!is_read(sqe) && sqe->opcode != IORING_OP_WRITE &&
+		    sqe->opcode != IORING_OP_WRITEV)
+			continue;
+		what = fate(SF_sqe);
+		if (what)
+			spoil(sqe, what);
+	}
+	return __real_io_uring_submit(ring);
+}
