@@ -77,9 +77,10 @@ PKG := PKG_CONFIG_LIBDIR=$(ROOT)/usr/lib/$(TRIPLET)/pkgconfig:$(ROOT)/usr/share/
 pkg = $(shell $(PKG) $(1) 2>/dev/null)
 
 GPU := $(filter y,$(VIRTIO_GPU))
-PACKAGES := lua5.4 zlib jansson liburing libseccomp $(if $(GPU),libpng)
+COMMA := ,
+PACKAGES := lua5.4 zlib jansson liburing libseccomp
 CPPFLAGS += -D_GNU_SOURCE -DHVSH_VERSION='"$(VERSION)"' -DHV_LOG_DEFAULT=$(LOG_LEVEL) -DHVSH_VIRTIO_GPU=$(if $(GPU),1,0) \
-	-DHVSH_PREFIX='"$(PREFIX)"' -Icore -I. $(call pkg,--cflags $(PACKAGES) $(if $(GPU),libdrm))
+	-DHVSH_PREFIX='"$(PREFIX)"' -Icore -I. $(call pkg,--cflags $(PACKAGES) $(if $(GPU),libdrm libpng))
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 	$(if $(findstring clang,$(CC)),,-Wshadow=local)
@@ -128,8 +129,9 @@ $(O)/hvsh: $(O)/lua/main.o $(LUA_OBJ) $(O)/libhvcore.a
 	$(call say,LINK,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 	@ln -sf hvsh $(O)/hvisor
 
-# It loads no libraries at run time, either: lua/static.c.
-$(O)/static/hvsh: private LIBS := $(call pkg,--static --libs $(PACKAGES)) -lfdt -lreadline -ltinfo -lm -pthread
+# It loads no libraries at run time, either: lua/static.c. gpu_png.c takes the one that is linked.
+$(O)/static/hvsh: private LIBS := $(if $(GPU),-Wl$(COMMA)-u$(COMMA)png_image_write_to_stdio) \
+	$(call pkg,--static --libs $(PACKAGES) $(if $(GPU),libpng)) -lfdt -lreadline -ltinfo -lm -pthread
 $(O)/static/hvsh: $(O)/lua/main.o $(LUA_OBJ) $(O)/lua/static.o $(O)/libhvcore.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) $(LDFLAGS) -static-pie -Wl,--wrap=dlopen -o $@.tmp $^ $(LIBS)
@@ -165,17 +167,31 @@ $(TEST_BIN): $(O)/%: $(O)/%.o $(TEST_LIB_OBJ) $(O)/libhvcore.a
 	$(call say,LINK,$@)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
 $(O)/tests/core/control/test_attach: $(O)/lua/attach.o $(O)/lua/attach_local.o $(O)/lua/attach_remote.o $(O)/lua/rawtty.o
 $(O)/tests/core/control/test_attach: private LIBS := $(O)/libhvcore.a $(LIBS)
+TEST_POLICY := $(filter $(O)/tests/core/policy/% $(O)/tests/core/sandbox/test_policy%,$(TEST_BIN))
+$(TEST_POLICY): $(LUA_OBJ)
+$(TEST_POLICY): private LIBS := $(O)/libhvcore.a $(LIBS)
+# Reads what was written.
+$(O)/tests/core/virtio/test_gpu: private LIBS += $(call pkg,--libs libpng)
 # Loaded by the test, as libdrm is by the output.
 $(O)/tests/core/virtio/test_gpu_drm: | $(O)/tests/core/virtio/fake_libdrm.so
 $(O)/tests/core/virtio/fake_libdrm.so: tests/core/virtio/fake_libdrm.c tests/core/virtio/fake_libdrm.h $(O)/flags
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -fPIC $(LDFLAGS) -shared -o $@ $<
+# Every call of these by an object goes through tests/core/virtio/syscall_faults.c.
+FAULT_BIN := $(filter $(O)/tests/core/virtio/test_faults%,$(TEST_BIN))
+FAULT_CALLS := $(shell sed -n 's/^\tX(\([a-z0-9_]*\)).*/\1/p' tests/core/virtio/syscall_faults.h)
+$(FAULT_BIN): $(O)/tests/core/virtio/syscall_faults.o
+$(FAULT_BIN): private LDFLAGS += $(FAULT_CALLS:%=-Wl,--wrap=%)
 # cmocka 2 has new names for what it shares with cmocka 1.
 $(TEST_BIN:%=%.o) $(TEST_LIB_OBJ): private CPPFLAGS += -Itests/lib -Wno-deprecated-declarations
 
 $(O)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(LUA_OBJ) $(O)/libhvcore.a
 	@mkdir -p $(@D)
 	$(call say,FUZZ,$@)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< $(LUA_OBJ) $(O)/libhvcore.a $(LIBS)
+
+$(O)/tests/bench/policy: tests/bench/policy.c $(O)/tests/lib/vrig.o $(LUA_OBJ) $(O)/libhvcore.a
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(CC) $(CPPFLAGS) -Itests/lib -Wno-deprecated-declarations $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
 
 # ---- what people type
 
@@ -240,7 +256,7 @@ fuzz:
 
 bench:
 	@scripts/setup.sh build test bench
-	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@$(MAKE) --no-print-directory -j$$(nproc) all $(O)/tests/bench/policy
 	@scripts/bench.sh $(O)
 
 install: all
@@ -301,12 +317,13 @@ help:
 ## CROSS_COMPILE=prefix-   its compiler      ROOT=folder   its root file system (scripts/sysroot.sh ARCH makes one)
 ## KDIR=folder   the kernel to build modules for; with plain make they are built as well
 ## LOG=error|warn|info|debug   the default log level
-## VIRTIO_GPU=n  leaves graphics cards out, and libpng with them
+## VIRTIO_GPU=n  leaves graphics cards out, and libdrm and libpng with them
 ## STATIC=1      one file with all libraries in it, for a root file system that has none of them
 ## O=folder      where to build      V=1   show commands      SAN=1   with sanitizers
 ## HVSH_CACHE=folder   keeps what is downloaded (default: build/cache), for several trees and beyond make clean
 
--include $(CORE_OBJ:.o=.d) $(LUA_OBJ:.o=.d) $(O)/lua/main.d $(TEST_BIN:%=%.d) $(TEST_LIB_OBJ:.o=.d)
+-include $(CORE_OBJ:.o=.d) $(LUA_OBJ:.o=.d) $(O)/lua/main.d $(TEST_BIN:%=%.d) $(TEST_LIB_OBJ:.o=.d) \
+	$(O)/tests/core/virtio/syscall_faults.d
 
 FORCE:
 .PHONY: all install install-files install-program deb demo test test-build sandbox-test-build long-test soak kmod kmod-test cross system-test demo-qemu \

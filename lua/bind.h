@@ -17,19 +17,20 @@
  */
 int luaopen_hvsh_core(lua_State *L);
 
-void hv_bind_check(lua_State *L);  /* check, encode, decode */
-void hv_bind_plan(lua_State *L);   /* plan */
-void hv_bind_zone(lua_State *L);   /* resolve */
-void hv_bind_memmap(lua_State *L); /* memmap */
-void hv_bind_fdt(lua_State *L);    /* device trees */
-void hv_bind_clock(lua_State *L);  /* clocks of the root zone */
-void hv_bind_hv(lua_State *L);     /* list, stop, info, fault */
-void hv_bind_virtio(lua_State *L); /* devices of the zones served here, and what they can do */
+void hv_bind_check(lua_State *L);   /* check, encode, decode */
+void hv_bind_plan(lua_State *L);    /* plan */
+void hv_bind_zone(lua_State *L);    /* resolve */
+void hv_bind_memmap(lua_State *L);  /* memmap */
+void hv_bind_fdt(lua_State *L);	    /* device trees */
+void hv_bind_clock(lua_State *L);   /* clocks of the root zone */
+void hv_bind_hv(lua_State *L);	    /* list, stop, info, fault */
+void hv_bind_virtio(lua_State *L);  /* devices of the zones served here, and what they can do */
 void hv_bind_console(lua_State *L); /* console_open */
-void hv_bind_input(lua_State *L);  /* input_send, input_codes */
+void hv_bind_ivc(lua_State *L);	    /* channels to other zones */
+void hv_bind_input(lua_State *L);   /* input_send, input_codes */
 /*
- * The device served here whose serial number is argument 1; of this type, where type is not NULL. NULL
- * with err (-ENODEV, -ENOTSUP) when there is none.
+ * The device served here whose serial number is argument 1; of this type, where type is not NULL.
+ * NULL with err (-ENODEV, -ENOTSUP) when there is none.
  */
 struct hv_served *hv_bind_device(lua_State *L, const char *type, struct hv_err *err);
 /* What an input device says of itself, into the table on top. */
@@ -40,12 +41,23 @@ void hv_bind_push_custom(lua_State *L, struct hv_vdev *dev);
 /* Something has happened to it: its model is told. In the loop; raises nothing. */
 struct hv_served;
 void hv_bind_custom_event(lua_State *L, struct hv_served *dev);
-void hv_bind_gpu(lua_State *L);    /* screenshots, screens */
+void hv_bind_gpu(lua_State *L); /* screenshots, screens */
 /* What a graphics card shows, into the table on top. */
 void hv_bind_push_gpu(lua_State *L, struct hv_vdev *dev);
-void hv_bind_run(lua_State *L);    /* log, sizes, the terminal, options, mode */
+void hv_bind_run(lua_State *L);	   /* log, sizes, the terminal, options, mode */
 void hv_bind_embed(lua_State *L);  /* embedded */
 void hv_bind_policy(lua_State *L); /* policies over devices' requests */
+/* Their threads and processes end; requests that wait for them wait on. Before the devices close.
+ */
+void hv_bind_policy_end(void);
+void hv_bind_made_listen(lua_State *L); /* made_listen */
+/*
+ * A device was made, and is in no zone yet: what its definition says is done. -EINVAL, -ENOTSUP: it
+ * cannot be, as the message says. Raises nothing; in whatever coroutine.
+ */
+struct hv_spec_device;
+int hv_bind_made(struct hv_session *session, struct hv_served *dev,
+		 const struct hv_spec_device *spec, struct hv_err *err);
 void hv_bind_event(lua_State *L);  /* events_listen */
 void hv_bind_signal(lua_State *L); /* signal_listen */
 void hv_bind_screen(lua_State *L); /* the whole terminal */

@@ -4,12 +4,27 @@
 #include "lua/sandbox.h"
 
 #include <lauxlib.h>
+#include <string.h>
 
 #define BUF "hvsh.buf"
+
+/* plain(message) -> what hv_bind_fail has pushed, without the name of its code */
+static int plain(lua_State *L)
+{
+	size_t len;
+	const char *text = luaL_tolstring(L, 1, &len);
+	size_t name = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789");
+
+	if (*text == 'E' && name > 1 && !strncmp(text + name, ": ", 2))
+		lua_pushlstring(L, text + name + 2, len - name - 2);
+	return 1;
+}
 
 int luaopen_hvsh_core(lua_State *L)
 {
 	lua_createtable(L, 0, 24);
+	lua_pushcfunction(L, plain);
+	lua_setfield(L, -2, "plain");
 	hv_bind_check(L);
 	hv_bind_plan(L);
 	hv_bind_zone(L);
@@ -20,6 +35,7 @@ int luaopen_hvsh_core(lua_State *L)
 	hv_bind_virtio(L);
 	hv_bind_console(L);
 	hv_bind_input(L);
+	hv_bind_ivc(L);
 	hv_bind_gpu(L);
 	hv_bind_custom(L);
 	hv_bind_control(L);
@@ -29,6 +45,7 @@ int luaopen_hvsh_core(lua_State *L)
 	hv_bind_embed(L);
 	hv_bind_sandbox(L);
 	hv_bind_policy(L);
+	hv_bind_made_listen(L);
 	hv_bind_event(L);
 	hv_bind_signal(L);
 	hv_bind_screen(L);

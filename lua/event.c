@@ -141,7 +141,7 @@ static void compare(struct hv_session *s, lua_State *L, const struct hv_zone_inf
 			continue;
 		hv_events_stopping(s, before[i].id, false);
 		tell_zone(L, &before[i], "exit", asked ? "stopped" : "ended",
-			  asked ? "was stopped" : "has ended by itself");
+			  asked ? "was stopped" : "has ended, by itself or by another program");
 	}
 	for (int i = 0; known && i < n_after; i++) {
 		const struct hv_zone_info *then = find(before, n_before, after[i].id);
@@ -194,10 +194,12 @@ static const char *text_of(enum hv_vdev_event kind, const char **what)
 	static const struct {
 		const char *what, *text;
 	} kinds[KINDS] = {
+		[HV_EV_NEGOTIATED] = { "negotiated", "its driver has agreed on features" },
 		[HV_EV_READY] = { "ready", "its driver is ready" },
 		[HV_EV_RESET] = { "reset", "its driver has reset it" },
 		[HV_EV_BROKEN] = { "broken", "stopped until the guest resets it" },
 		[HV_EV_ERROR] = { "error", "what is behind it has failed" },
+		[HV_EV_FULL] = { "full", "one of its queues is full" },
 		[HV_EV_LINK] = { "link", "its cable" },
 		[HV_EV_RESIZE] = { "resize", "its size has changed" },
 	};

@@ -160,6 +160,7 @@ int hv_session_fault(struct hv_session *s, struct hv_hyp *hyp, const char *fault
 
 void hv_session_close(struct hv_session *s)
 {
+	hv_bind_policy_end();
 	/* What runs in the loop goes first; a __close handler then finds the machine gone. */
 	s->closed = true;
 	close_hyp(s);
@@ -337,12 +338,19 @@ static void on_event(struct hv_served *dev, enum hv_vdev_event event, const char
 		hv_events_device(s, dev, event, message);
 }
 
+static int on_made(struct hv_served *dev, const struct hv_spec_device *spec, void *arg,
+		   struct hv_err *err)
+{
+	return hv_bind_made(arg, dev, spec, err);
+}
+
 static int open_serve(struct hv_session *s, struct hv_err *err)
 {
 	struct hv_serve_opts opts = {
 		.lock_path = s->sim ? NULL : BRIDGE_LOCK,
 		.loop = hv_session_loop(s, err),
 		.event = on_event,
+		.made = on_made,
 		.event_arg = s,
 		.harmless = s->sim,
 		/* A simulated guest ends with its service. */

@@ -52,19 +52,20 @@ struct hv_session {
 	enum hv_mode mode;
 
 	/* Private. */
-	lua_State *L; /* the main thread */
-	bool loading_globals; /* lua/state.c */
+	lua_State *L;		/* the main thread */
+	lua_State *made;	/* lua/bind_made.c; NULL until needed */
+	bool loading_globals;	/* lua/state.c */
 	struct hv_tasks *tasks; /* lua/task.c */
 	struct hv_hyp *hyp;
 	struct hv_records *records;
 	struct hv_host host;
 	struct hv_sim_opts
-		sim_opts;	  /* hyp was opened as; n_cpus 0 = as kept in sim_dir; ram ours */
-	struct hv_serve *serve;	  /* with hyp, where this process may serve */
-	struct hv_guests *guests; /* what runs in the zones of a simulated machine */
-	struct hv_control *control;  /* the control socket, while zones are served */
-	struct hv_source *watch;  /* looks after zones that end by themselves */
-	struct hv_events *events; /* lua/event.c; NULL until somebody listens */
+		sim_opts;	    /* hyp was opened as; n_cpus 0 = as kept in sim_dir; ram ours */
+	struct hv_serve *serve;	    /* with hyp, where this process may serve */
+	struct hv_guests *guests;   /* what runs in the zones of a simulated machine */
+	struct hv_control *control; /* the control socket, while zones are served */
+	struct hv_source *watch;    /* looks after zones that end by themselves */
+	struct hv_events *events;   /* lua/event.c; NULL until somebody listens */
 	bool watch_failed;
 	bool closed;
 	struct hv_cond console_input; /* a console has output, or room for input */

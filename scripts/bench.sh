@@ -9,7 +9,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 hvsh=$(realpath "$build/hvsh")
 $cc -O2 -D_GNU_SOURCE -o "$work/median_exec" tests/bench/median_exec.c
-$cc -O2 -D_GNU_SOURCE -std=gnu11 -Icore -o "$work/load" tests/bench/load.c "$build/libhvcore.a" $(pkg-config --libs libpng 2>/dev/null) -lz -lfdt -luring -pthread
+$cc -O2 -D_GNU_SOURCE -std=gnu11 -Icore -o "$work/load" tests/bench/load.c "$build/libhvcore.a" -lz -lfdt -luring -pthread
 
 line() { printf '%-58s %12s   goal %s\n' "$1" "$2" "$3"; }
 ratio() { echo "$1 $2" | awk '{ printf "%.2f", $1 / $2 }'; }
@@ -43,7 +43,7 @@ line "load 256 MiB: plain read() / hvsh  ($1 / $2 ms)" "$(ratio "$1" "$2")" ">= 
 line "heap needed while loading 256 MiB" "$3 KiB" "no copy of the image"
 
 # ---- virtio devices, each against the same work done natively; about two minutes
-bench_libs="$build/libhvcore.a $(pkg-config --libs libpng 2>/dev/null) -luring -lz -lfdt -pthread"
+bench_libs="$build/libhvcore.a -luring -lz -lfdt -pthread"
 $cc -O2 -D_GNU_SOURCE -std=gnu11 -Icore -o "$work/blk" tests/bench/blk.c $bench_libs
 $cc -O2 -D_GNU_SOURCE -std=gnu11 -Icore -o "$work/net" tests/bench/net.c $bench_libs
 $cc -O2 -D_GNU_SOURCE -std=gnu11 -Icore -Itests/lib -o "$work/console" tests/bench/console.c tests/lib/vrig.c \
@@ -61,12 +61,11 @@ if $cc -O2 -D_GNU_SOURCE -std=gnu11 -Icore -Itests/lib -o "$work/gpu" tests/benc
 fi
 echo "disk, against fio's io_uring on the same file:"
 "$work/blk" "$work" 1
-$cc -O2 -D_GNU_SOURCE -std=gnu11 -Icore -Itests/lib -o "$work/policy" tests/bench/policy.c tests/lib/vrig.c \
-	-lcmocka $bench_libs
-set -- $("$work/policy" "$work/policy-bench.img")
+set -- $("$build/tests/bench/policy" "$work/policy-bench.img")
 line "policy: reads QD32, one not concerned / none  ($2 / $1)" "$(ratio "$2" "$1")" ">= 0.97"
 line "policy: one that looks on at 1% / none  ($3 / $1)" "$(ratio "$3" "$1")" ">= 0.9"
 line "policy: one that another thread answers / none  ($4 / $1)" "$(ratio "$4" "$1")" "-"
+line "policy: one that a Lua function answers / none  ($5 / $1)" "$(ratio "$5" "$1")" "-"
 set -- $("$hvsh" --sim tests/bench/policy.lua "$work/examples" 2>/dev/null)
 line "policy: a request waits for Lua, one at a time  ($1 us without, $2 us unmatched)" "$3 us" "-"
 echo "network, against reads and writes of a TAP:"

@@ -229,7 +229,7 @@ local function class_name(path) return "hvsh.fields." .. path end
 
 local plain = {
 	integer = "integer", size = "hvsh.size", address = "hvsh.address", string = "string", path = "string", boolean = "boolean",
-	mac = "string", bdf = "string", numbers = "integer[]|string", range = "integer[]", texts = "string[]",
+	mac = "string", bdf = "string", numbers = "integer[]|string", range = "integer[]", extent = "integer[]", part = "number", data = "any", texts = "string[]",
 	lent = '(integer|string)[]|"all"', region = "string|integer", devices = "hvsh.definition[]", board = "hvsh.board|hvsh.fields.board",
 	given = "(string|table)[]", rates = "table<string,table>", bytes = "string", duration = "string|number", ["function"] = "function",
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "clock/host.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -26,6 +27,8 @@ struct hv_clock_agent {
 	struct hv_clock_agent *next;
 	char *who;
 	uint64_t held[HELD_KINDS][HV_LENT_IDS / 64];
+	void (*changed)(void *arg); /* may be NULL */
+	void *arg;
 };
 
 struct hv_clock_host {
@@ -189,6 +192,15 @@ static void hold(struct hv_clock_agent *agent, enum held what, uint32_t id, bool
 		agent->held[what][id / 64] &= ~bit;
 }
 
+static void note(struct hv_clock_agent *agent, enum held what, uint32_t id, bool on)
+{
+	bool before = has(agent, what, id);
+
+	hold(agent, what, id, on);
+	if (before != on && agent->changed)
+		agent->changed(agent->arg);
+}
+
 /* Another agent that has it; NULL when there is none. The host's lock is held. */
 static const struct hv_clock_agent *other(const struct hv_clock_agent *agent, enum held what,
 					  uint32_t id)
@@ -233,14 +245,17 @@ static int change(struct hv_clock_agent *agent, enum held what, uint32_t id, boo
 
 	if (has(agent, what, id) == on)
 		return 0;
+	/* Whoever is killed in between leaves it on, and never off while somebody counts on it. */
+	if (!on)
+		note(agent, what, id, false);
 	if (!other(agent, what, id)) {
 		if (what == HELD_POWER)
 			rc = host->backend->power(host->arg, id, on, err);
 		else
 			rc = host->backend->enable(host->arg, id, on, err);
 	}
-	if (rc >= 0)
-		hold(agent, what, id, on);
+	if (on ? rc >= 0 : rc < 0)
+		note(agent, what, id, true);
 	return rc;
 }
 
@@ -261,16 +276,26 @@ void hv_clock_agent_release(struct hv_clock_agent *agent)
 					    err.msg);
 		}
 	memset(agent->held, 0, sizeof(agent->held));
+	if (agent->changed)
+		agent->changed(agent->arg);
 	pthread_mutex_unlock(&agent->host->lock);
 }
 
 void hv_clock_agent_free(struct hv_clock_agent *agent)
 {
+	if (!agent)
+		return;
+	hv_clock_agent_watch(agent, NULL, NULL);
+	hv_clock_agent_release(agent);
+	hv_clock_agent_leave(agent);
+}
+
+void hv_clock_agent_leave(struct hv_clock_agent *agent)
+{
 	struct hv_clock_agent **at;
 
 	if (!agent)
 		return;
-	hv_clock_agent_release(agent);
 	pthread_mutex_lock(&agent->host->lock);
 	for (at = &agent->host->agents; *at != agent; at = &(*at)->next)
 		;
@@ -279,6 +304,60 @@ void hv_clock_agent_free(struct hv_clock_agent *agent)
 	hv_clock_host_put(agent->host);
 	free(agent->who);
 	free(agent);
+}
+
+/* ---- from one process to the next */
+
+static_assert(HELD_KINDS * HV_LENT_IDS <= UINT16_MAX + 1, "a number for each");
+
+void hv_clock_agent_watch(struct hv_clock_agent *agent, void (*changed)(void *arg), void *arg)
+{
+	pthread_mutex_lock(&agent->host->lock);
+	agent->changed = changed;
+	agent->arg = arg;
+	pthread_mutex_unlock(&agent->host->lock);
+}
+
+unsigned int hv_clock_agent_list(const struct hv_clock_agent *agent, uint16_t *list,
+				 unsigned int max)
+{
+	unsigned int n = 0;
+
+	for (unsigned int what = 0; what < HELD_KINDS; what++)
+		for (uint32_t id = 0; id < HV_LENT_IDS; id++) {
+			if (!agent->held[what][id / 64]) {
+				id |= 63;
+				continue;
+			}
+			if (has(agent, (enum held)what, id) && n++ < max)
+				list[n - 1] = (uint16_t)(what * HV_LENT_IDS + id);
+		}
+	return n;
+}
+
+bool hv_clock_held_of(uint16_t entry, enum hv_lent *kind, uint32_t *id)
+{
+	static const enum hv_lent kinds[HELD_KINDS] = {
+		[HELD_CLOCK] = HV_LENT_CLOCK,
+		[HELD_RATE] = HV_LENT_CLOCK,
+		[HELD_RESET] = HV_LENT_RESET,
+		[HELD_POWER] = HV_LENT_POWER,
+	};
+
+	if (entry >= HELD_KINDS * HV_LENT_IDS)
+		return false;
+	*kind = kinds[entry / HV_LENT_IDS];
+	*id = entry % HV_LENT_IDS;
+	return true;
+}
+
+void hv_clock_agent_take(struct hv_clock_agent *agent, uint16_t entry)
+{
+	if (entry >= HELD_KINDS * HV_LENT_IDS)
+		return;
+	pthread_mutex_lock(&agent->host->lock);
+	hold(agent, (enum held)(entry / HV_LENT_IDS), entry % HV_LENT_IDS, true);
+	pthread_mutex_unlock(&agent->host->lock);
 }
 
 /* ---- commands */
@@ -361,7 +440,7 @@ int hv_clock_set_rate(struct hv_clock_agent *agent, uint32_t id, uint64_t hz, st
 			rc = host->backend->set_rate(host->arg, id, hz, err);
 	}
 	if (rc >= 0)
-		hold(agent, HELD_RATE, id, true);
+		note(agent, HELD_RATE, id, true);
 out:
 	pthread_mutex_unlock(&host->lock);
 	return rc;
@@ -385,7 +464,7 @@ int hv_clock_reset(struct hv_clock_agent *agent, uint32_t id, enum hv_reset_acti
 	else
 		rc = host->backend->reset(host->arg, id, action, err);
 	if (rc >= 0)
-		hold(agent, HELD_RESET, id, action != HV_RESET_ACT_ASSERT);
+		note(agent, HELD_RESET, id, action != HV_RESET_ACT_ASSERT);
 	pthread_mutex_unlock(&host->lock);
 	return rc;
 }

@@ -104,6 +104,23 @@ void hv_clock_agent_free(struct hv_clock_agent *agent);
 /* Gives back all it has. What cannot be given back is logged, and forgotten. */
 void hv_clock_agent_release(struct hv_clock_agent *agent);
 
+/*
+ * What an agent has outlives its process: the next one takes it over, and neither switches
+ * anything.
+ *
+ * changed is called when it has come to have something, and before it gives something back, so that
+ * what is noted then is never less than what it has. The host's lock is held: no call but list.
+ */
+void hv_clock_agent_watch(struct hv_clock_agent *agent, void (*changed)(void *arg), void *arg);
+/* What it has, an opaque number each, up to max of them; returns how many there are. */
+unsigned int hv_clock_agent_list(const struct hv_clock_agent *agent, uint16_t *list,
+				 unsigned int max);
+/* It has this from another process. kind, id: what that is; false: no such number. */
+bool hv_clock_held_of(uint16_t entry, enum hv_lent *kind, uint32_t *id);
+void hv_clock_agent_take(struct hv_clock_agent *agent, uint16_t entry);
+/* Frees it, and leaves what it has to the next process. NULL is fine. */
+void hv_clock_agent_leave(struct hv_clock_agent *agent);
+
 /* Switching on what one has on already, and off what one has not, does nothing. */
 int hv_clock_enable(struct hv_clock_agent *agent, uint32_t id, bool on, struct hv_err *err);
 /* Whether this agent has it on: others say nothing about how long it will stay so. */

@@ -115,11 +115,13 @@ struct hv_vdev_ops {
 };
 
 enum hv_vdev_event {
-	HV_EV_READY, /* DRIVER_OK; with the device's lock held */
+	HV_EV_NEGOTIATED, /* FEATURES_OK; with the device's lock held */
+	HV_EV_READY,	  /* DRIVER_OK; with the device's lock held */
 	HV_EV_RESET,
 	HV_EV_BROKEN, /* DEVICE_NEEDS_RESET: the guest broke a rule */
 	HV_EV_ERROR,  /* the backend failed: image, TAP */
 	HV_EV_INPUT,  /* console: output is there to be read */
+	HV_EV_FULL,   /* a queue has as many requests as it has entries: the guest has to wait */
 	HV_EV_LINK,
 	HV_EV_RESIZE,
 };
@@ -146,6 +148,11 @@ struct hv_vq {
 	 * too.
 	 */
 	bool shared;
+	/*
+	 * Set by the type after hv_vdev_init: the guest's buffers wait here for what comes to it,
+	 * and that all entries are in use is as it should be.
+	 */
+	bool stock;
 	/* registers, under the device's lock; the addresses and num stand still while ready */
 	uint16_t num;
 	bool ready;
@@ -198,7 +205,7 @@ struct hv_vdev {
 
 	struct hv_vdev_stats stats;
 	struct hv_limit limit;
-	struct hv_policy *policy;	  /* a reference; under lock */
+	struct hv_policy *policy; /* a reference; under lock */
 	_Atomic uint32_t policy_changes;
 	_Atomic uint32_t policy_ops; /* of it; 0 = none */
 	_Atomic bool paused;

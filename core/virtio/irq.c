@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "virtio/irq.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -8,6 +9,15 @@
 
 /* Of failed hypercalls every so many-th is said. */
 #define SAY_EVERY 1000
+
+/* What is kept of a line: an interrupt that was not acknowledged is being put into the ring, or
+ * was.
+ */
+enum {
+	QUIET,
+	PUSHING,
+	PUSHED,
+};
 
 void hv_irqs_init(struct hv_irqs *irqs, struct hv_hyp *hyp, struct hv_bridge_page *page)
 {
@@ -42,6 +52,11 @@ void hv_irq_remove_zone(struct hv_irqs *irqs, struct hv_irq_zone *zone)
 	pthread_mutex_unlock(&irqs->lock);
 }
 
+static bool is_pending(const struct hv_bridge_page *page)
+{
+	return __atomic_load_n(&page->res_front, __ATOMIC_ACQUIRE) != page->res_rear;
+}
+
 static struct hv_irq_line *line_of(struct hv_irq_zone *zone, const struct hv_vdev *dev)
 {
 	for (unsigned int i = 0; i < HV_BRIDGE_DEVICES; i++)
@@ -63,17 +78,21 @@ void hv_irq_plug(struct hv_irqs *irqs, struct hv_irq_zone *zone, const struct hv
 		.kept = hv_state_injected(dev->kept),
 	};
 	if (hv_state_is_adopted(dev->kept) && *line->kept) {
-		line->injected = line->again = true;
+		line->injected = true;
+		line->again = *line->kept != PUSHED;
 		zone->unproven++;
+		/* It may be in the ring, and nobody has told the hypervisor. */
+		irqs->undelivered |= is_pending(irqs->page);
 	}
 	pthread_mutex_unlock(&irqs->lock);
 }
 
-static void note(struct hv_irq_line *line, bool injected)
+static void note(struct hv_irq_line *line, uint32_t state)
 {
-	line->injected = injected;
+	line->injected = state != QUIET;
 	if (line->kept)
-		__atomic_store_n(line->kept, injected, __ATOMIC_RELAXED);
+		__atomic_store_n(line->kept, state, __ATOMIC_RELAXED);
+	atomic_signal_fence(memory_order_seq_cst);
 }
 
 /* Callers hold the lock. */
@@ -81,7 +100,7 @@ static void disarm(struct hv_irq_zone *zone, struct hv_irq_line *line)
 {
 	if (line->injected && !zone->held)
 		zone->unproven--;
-	note(line, false);
+	note(line, QUIET);
 	line->again = false;
 }
 
@@ -111,11 +130,6 @@ static bool push(struct hv_bridge_page *page, uint32_t zone, uint32_t irq)
 	return true;
 }
 
-static bool is_pending(const struct hv_bridge_page *page)
-{
-	return __atomic_load_n(&page->res_front, __ATOMIC_ACQUIRE) != page->res_rear;
-}
-
 static bool may_go(const struct hv_irq_zone *zone, const struct hv_irq_line *line)
 {
 	return line->again || (!line->injected && zone->unproven < HV_IRQ_MAX);
@@ -129,15 +143,21 @@ static bool fill(struct hv_irqs *irqs)
 	for (struct hv_irq_zone *zone = irqs->zones; zone; zone = zone->next) {
 		for (unsigned int i = 0; i < HV_BRIDGE_DEVICES; i++) {
 			struct hv_irq_line *line = &zone->lines[i];
+			bool before = line->injected;
 
 			if (!line->wanted || !may_go(zone, line))
 				continue;
-			if (!push(irqs->page, zone->id, line->irq))
+			/* Who is killed between the two notes leaves it to the next process to push
+			 * it once more. */
+			note(line, PUSHING);
+			if (!push(irqs->page, zone->id, line->irq)) {
+				note(line, before ? PUSHING : QUIET);
 				return any;
+			}
+			note(line, PUSHED);
 			line->wanted = false;
 			zone->unproven += !line->again;
 			line->again = false;
-			note(line, true);
 			any = true;
 		}
 	}

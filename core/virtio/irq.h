@@ -25,8 +25,9 @@
  * a deferred register write: while a zone has such a CPU, acknowledgements (by its other CPUs)
  * make no room.
  *
- * Of a device that another process served, `injected` is known: what waits at the hypervisor may be
- * injected once more, which it takes for the same, and is counted all the same.
+ * Of a device that another process served it is known what was injected. Nothing is injected twice
+ * for that, or services that end soon after their start would fill the CPU's list; but what a
+ * process was just putting into the ring when it was killed.
  *
  * One short lock for lines and result ring; the hypercall is made without it. Any thread but where
  * said.
@@ -38,8 +39,8 @@ struct hv_irq_line {
 	uint32_t irq;
 	bool wanted;	/* to be injected */
 	bool injected;	/* and not acknowledged */
-	bool again;	/* though injected, by a process that is gone: it may not have arrived */
-	uint32_t *kept; /* `injected` for the next process; NULL = there is none */
+	bool again;	/* though injected, by a process that is gone: it may not be in the ring */
+	uint32_t *kept; /* whether injected, for the next process; NULL = there is none */
 };
 
 struct hv_irq_zone {

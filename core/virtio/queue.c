@@ -287,6 +287,11 @@ void hv_queue_look(struct hv_queue *q)
 		q->looked = idx;
 }
 
+bool hv_queue_is_full(const struct hv_queue *q)
+{
+	return q->size && !q->broken && diff(load_avail_idx(q), q->published) >= q->size;
+}
+
 bool hv_queue_moved(const struct hv_queue *q)
 {
 	return q->size && !q->broken && load_avail_idx(q) != q->looked;

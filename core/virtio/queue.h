@@ -118,6 +118,8 @@ bool hv_queue_flush(struct hv_queue *q);
 void hv_queue_look(struct hv_queue *q);
 /* avail.idx is another one than at the last look. */
 bool hv_queue_moved(const struct hv_queue *q);
+/* It holds as many chains as it has entries, of which the guest has none left. Looks as well. */
+bool hv_queue_is_full(const struct hv_queue *q);
 /* Asks the guest not to kick while we poll. */
 void hv_queue_notify_off(struct hv_queue *q);
 /* Asks for kicks from the last look on; true when it moved meanwhile (full barrier in between), so:

@@ -2,8 +2,10 @@
 #include "virtio/device.h"
 
 #include <endian.h>
+#include <inttypes.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_mmio.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "virtio/device_priv.h"
@@ -110,6 +112,7 @@ static bool features_fit(const struct hv_vdev *dev)
 static bool write_status(struct hv_vdev *dev, uint32_t value, unsigned int cpu)
 {
 	uint32_t news = value & STATUS_BITS & ~dev->status;
+	char text[64];
 
 	if (!value)
 		return hv_vdev_begin_reset(dev, cpu);
@@ -123,6 +126,11 @@ static bool write_status(struct hv_vdev *dev, uint32_t value, unsigned int cpu)
 	if (!((dev->status | news) & VIRTIO_CONFIG_S_FEATURES_OK))
 		news &= ~(uint32_t)VIRTIO_CONFIG_S_DRIVER_OK;
 	dev->status |= news;
+	if (news & VIRTIO_CONFIG_S_FEATURES_OK) {
+		snprintf(text, sizeof(text), "its driver takes the features 0x%" PRIx64,
+			 dev->features);
+		hv_vdev_tell(dev, HV_EV_NEGOTIATED, text);
+	}
 	if (news & VIRTIO_CONFIG_S_DRIVER_OK) {
 		hv_vdev_want(dev, hv_vdev_all_workers(dev));
 		hv_vdev_tell(dev, HV_EV_READY, NULL);

@@ -464,7 +464,7 @@ struct hv_state_bridge {
 
 static bool is_bridge(const struct state_bridge_file *f)
 {
-	return f->magic == STATE_BRIDGE_MAGIC && f->version == STATE_VERSION &&
+	return f->magic == STATE_BRIDGE_MAGIC && f->version == STATE_BRIDGE_VERSION &&
 	       f->size == sizeof(*f);
 }
 
@@ -488,7 +488,7 @@ int hv_state_bridge_open(const char *dir, struct hv_state_bridge **out, struct h
 		if (rc)
 			goto fail;
 		b->file->magic = STATE_BRIDGE_MAGIC;
-		b->file->version = STATE_VERSION;
+		b->file->version = STATE_BRIDGE_VERSION;
 		b->file->size = sizeof(*b->file);
 		rc = place_file(path, err);
 		if (rc) {

@@ -11,7 +11,8 @@
 /* Private to state*.c and what tests them: the files' layout. This machine's byte order. */
 #define STATE_MAGIC UINT64_C(0x5645445653485648) /* "HVHSVDEV" */
 #define STATE_BRIDGE_MAGIC UINT64_C(0x4744524253485648)
-#define STATE_VERSION 1
+#define STATE_VERSION 2
+#define STATE_BRIDGE_VERSION 1
 
 struct state_header {
 	uint64_t magic;

@@ -9,11 +9,12 @@
 #include <unistd.h>
 
 #include "virtio/barrier.h"
-#include "virtio/device.h"
+#include "virtio/device_priv.h"
 
-#define SPIN_START 10000 /* ns */
-#define SPIN_MIN 2000	 /* below this polling is not worth its system calls */
-#define SPIN_LOOKS 32	 /* looks at the rings between two looks at the clock */
+#define SPIN_START 10000	     /* ns */
+#define SPIN_MIN 2000		     /* below this polling is not worth its system calls */
+#define FULL_NS UINT64_C(1000000000) /* from one HV_EV_FULL to the next */
+#define SPIN_LOOKS 32		     /* looks at the rings between two looks at the clock */
 
 static void ring(struct hv_worker *w)
 {
@@ -103,12 +104,33 @@ static void adapt(struct hv_worker *w, uint64_t slept, bool by_kick)
 		*length = HV_WORKER_SPIN_MAX;
 }
 
+/* Who sleeps while the guest has no entry left is what the guest waits for. */
+static void look_for_full(struct hv_worker *w)
+{
+	char text[64];
+
+	for (unsigned int i = 0; w->live && i < w->dev->n_queues; i++) {
+		const struct hv_vq *vq = &w->dev->queues[i];
+
+		if (!(w->queues >> i & 1) || vq->stock || !hv_queue_is_full(&vq->ring))
+			continue;
+		if (w->full_until > hv_now())
+			return;
+		w->full_until = hv_now() + FULL_NS;
+		snprintf(text, sizeof(text), "queue %u is full: %u requests wait in it", i,
+			 vq->ring.size);
+		hv_vdev_tell(w->dev, HV_EV_FULL, text);
+		return;
+	}
+}
+
 static void doze(struct hv_worker *w, bool backend)
 {
 	struct pollfd fds[HV_WORKER_FDS + 1] = { { .fd = w->eventfd, .events = POLLIN } };
 	struct timespec timeout, *limit = NULL;
 	uint64_t before = hv_now(), now, count;
 
+	look_for_full(w);
 	for (unsigned int i = 0; i < HV_WORKER_FDS; i++) {
 		bool asked = backend && w->live && w->fds[i].events;
 
@@ -143,6 +165,9 @@ static void doze(struct hv_worker *w, bool backend)
 	now = hv_now();
 	if (w->wake_at && now >= w->wake_at)
 		w->wake_at = 0;
+	/* What the guest has filled while there was nothing to be done about it. */
+	if (!fds[0].revents)
+		look_for_full(w);
 	adapt(w, now - before, fds[0].revents != 0);
 }
 

@@ -61,6 +61,7 @@ struct hv_worker {
 	_Atomic bool answered; /* something was shown as used since it last waited */
 	bool spun_answered;    /* what its last wait went by */
 	struct hv_poll poll;
+	uint64_t full_until;	      /* ns; HV_EV_FULL is not said again before */
 	struct hv_policy_seat policy; /* the worker's own */
 };
 

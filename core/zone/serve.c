@@ -36,6 +36,7 @@ int hv_serve_new(struct hv_hyp *hyp, const struct hv_serve_opts *opts, struct hv
 	serve->hyp = hyp;
 	serve->loop = opts->loop;
 	serve->event = opts->event;
+	serve->made = opts->made;
 	serve->event_arg = opts->event_arg;
 	serve->harmless = opts->harmless;
 	serve->next = live;
@@ -154,6 +155,24 @@ static int copy_device(struct hv_served *dev, const struct hv_serve_home *home,
 	return 0;
 }
 
+static void end_device(struct hv_served *dev)
+{
+	struct hv_serve *serve = dev->serve;
+
+	for (struct hv_served **at = &serve->devices; *at; at = &(*at)->next)
+		if (*at == dev) {
+			*at = dev->next;
+			break;
+		}
+	if (serve->service)
+		hv_service_detach(serve->service, &dev->dev);
+	hv_serve_unkeep(dev, !serve->left);
+	/* Who waits for a console looks once more, and finds its end. */
+	tell(dev, HV_EV_INPUT, NULL);
+	hv_vdev_destroy(&dev->dev);
+	free_device(dev);
+}
+
 /* Makes a device of a zone; it is listed, but in no window yet. */
 static int make_device(struct hv_serve *serve, const struct hv_serve_home *home,
 		       const struct hv_spec_device *spec, const struct hv_serve_window *window,
@@ -183,26 +202,13 @@ static int make_device(struct hv_serve *serve, const struct hv_serve_home *home,
 	while (*end)
 		end = &(*end)->next;
 	*end = dev;
+	ret = serve->made ? serve->made(dev, spec, serve->event_arg, err) : 0;
+	if (ret < 0) {
+		end_device(dev);
+		return ret;
+	}
 	*out = dev;
 	return 0;
-}
-
-static void end_device(struct hv_served *dev)
-{
-	struct hv_serve *serve = dev->serve;
-
-	for (struct hv_served **at = &serve->devices; *at; at = &(*at)->next)
-		if (*at == dev) {
-			*at = dev->next;
-			break;
-		}
-	if (serve->service)
-		hv_service_detach(serve->service, &dev->dev);
-	hv_serve_unkeep(dev, !serve->left);
-	/* Who waits for a console looks once more, and finds its end. */
-	tell(dev, HV_EV_INPUT, NULL);
-	hv_vdev_destroy(&dev->dev);
-	free_device(dev);
 }
 
 /* Puts the line of the script behind the device's name, with which the message begins. */

@@ -54,11 +54,20 @@ struct hv_served {
 typedef void hv_served_event_fn(struct hv_served *dev, enum hv_vdev_event event,
 				const char *message, void *arg);
 
+/*
+ * Called for each device that was made from a specification, before it is in any window: what is
+ * done here is done before the guest's first request. -errno and a message that begins with the
+ * device's name: there is no such device. It may use hv_serve_by_serial, and changes no zone.
+ */
+typedef int hv_served_made_fn(struct hv_served *dev, const struct hv_spec_device *spec, void *arg,
+			      struct hv_err *err);
+
 struct hv_serve_opts {
 	const char *lock_path;	   /* as hv_service_opts; copied; NULL = none */
 	struct hv_loop *loop;	   /* outlives it */
 	hv_served_event_fn *event; /* may be NULL */
-	void *event_arg;
+	hv_served_made_fn *made;   /* may be NULL */
+	void *event_arg;	   /* of both */
 	/*
 	 * Nothing of this machine is changed: disks forget what is written, networks are
 	 * joined to switches inside, consoles have neither log file nor pty.

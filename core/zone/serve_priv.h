@@ -35,10 +35,11 @@ struct hv_serve {
 	struct hv_loop *loop;
 	char *lock_path;
 	hv_served_event_fn *event;
+	hv_served_made_fn *made;
 	void *event_arg;
 	bool harmless;
-	char *state_dir; /* NULL = nothing is kept */
-	bool left;	 /* to the next service */
+	char *state_dir;	    /* NULL = nothing is kept */
+	bool left;		    /* to the next service */
 	struct hv_service *service; /* NULL until the first device */
 	struct hv_serve_home *homes;
 	struct hv_served *devices;

@@ -22,8 +22,9 @@ return function(zone, options)
 		which, message, code = say(options.password, prompt, "incorrect")
 		if which == 2 then return nil, "EACCES: the login was refused", "EACCES" end
 	end
-	-- What is typed comes back first, to the end of its line.
-	if which then which, message, code = say(options.command, "\n") end
+	-- What is typed comes back first, to the end of its line; behind a second prompt, when the first was there before Enter.
+	local echo = options.command:sub(-16):gsub("%p", "%%%0")
+	if which then which, message, code = say(options.command, echo .. "[^\n]*\n") end
 	if not which then return nil, message, code end
 	local lines = {}
 	for line in con:lines { timeout = options.quiet or "1s" } do lines[#lines + 1] = line end

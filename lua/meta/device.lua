@@ -106,8 +106,15 @@ function device:on(f) end
 ---"stall" they are put to the new policy, or go on. When its function has failed ten times in a row it is not asked any
 ---more, the device has an event "error", and requests are dealt with as on_overload says until the policy is closed.
 ---
----Errors: EOPNOTSUPP when it is a device of another type; ENODEV when the device is gone. Options that mean nothing for the
----device are errors.
+---With file in the place of decide it is a script that gets nothing of this one, in a Lua state or a process of its own: it is
+---bounded by memory and deadline, is asked on a thread of its own, and is given up as well when its process ends.
+---
+---Without options: the policy that the device has, also that of its definition (`blk "root" {image = …, policy = {…}}`, which is
+---in force from the first request on); nil when it has none.
+---
+---Errors: EOPNOTSUPP when it is a device of another type, or the kernel has no seccomp for a process; ENODEV when the device is
+---gone; EINVAL when the file is no policy, with file and line; EFBIG when it is too large; ETIMEDOUT when its process does not
+---load it within 5s; or why it cannot be read. Options that mean nothing for the device are errors.
 ---
 ---Example:
 ---```lua
@@ -118,7 +125,7 @@ function device:on(f) end
 ---print(guard)   --> policy of linux1/root: active
 ---guard:close()
 ---```
----@param options hvsh.policy_options
+---@param options? hvsh.policy_options
 ---@return hvsh.policy? policy
 ---@return string? message
 ---@return string? code
@@ -278,7 +285,8 @@ function device:link(up, screen) end
 ---@return string? code
 function device:screenshot(file, options) end
 
----gpu: gives the display to other programs of this machine; device:take takes it back. The guest notices neither.
+---gpu: gives the display to other programs of this machine; device:take takes it back. The guest notices neither. A service
+---that was started on a virtual terminal of this machine does both by itself when the terminal is switched.
 ---
 ---Errors: EOPNOTSUPP when it is no graphics card, or its output is memory; ENODEV when the device is gone.
 ---

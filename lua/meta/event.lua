@@ -59,7 +59,7 @@ function event.signal(name, f) end
 ---@field zone string  Name of the zone.
 ---@field id integer [id] Its number.
 ---@field device string?  Of an event "device", the name of the device.
----@field what string?  Of "exit": "stopped" by this process, or "ended", by itself or by another program. Of "device": "ready" (its driver has begun), "reset" (by its driver), "broken" (the guest broke a rule), "error" (what is behind it has failed), "link", "resize".
+---@field what string?  Of "exit": "stopped" by this process, or "ended", by itself or by another program. Of "device": "negotiated" (its driver and it have agreed on features), "ready" (its driver has begun), "reset" (by its driver), "broken" (the guest broke a rule), "error" (what is behind it has failed), "full" (a queue has no entry left: the device is slower than its guest), "link", "resize".
 ---@field from string?  Of "supervise": the state before; what is the one it is in now.
 ---@field message string  The same for people, with the names.
 ---@field time number [seconds] Since 1970, in milliseconds behind the point.

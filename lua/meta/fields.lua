@@ -225,10 +225,26 @@
 ---@field queue_size? integer  Entries of a queue, a power of two. Default: 256.
 ---@field block_size? integer  Bytes of a block, as the guest sees it. Default: the disk's own.
 ---@field direct? boolean  Past the host's page cache. Default: false.
+---@field policy? hvsh.fields.blk.policy  Decides about its requests, from the first one on (hvsh-lua(7), device:policy).
 ---@field at? hvsh.address  Guest address of the register window. Default: a free slot of the board.
 ---@field size? hvsh.size  Length of the register window. Default: 512.
 ---@field irq? integer  Interrupt number. Default: the slot's.
 ---@field enabled? boolean  false: the device is left out. Default: true.
+
+---@class hvsh.fields.blk.policy
+---@field decide? function  Called with each request; says what becomes of it. It stays in the process that reads the script.
+---@field file? string  Instead of decide: a script that returns the function.
+---@field args? any  What the file gets: a list.
+---@field isolate? "state"|"process"  Where the file decides: in a Lua state of its own, or in a process of its own. Default: state.
+---@field memory? hvsh.size  What the file may use. Default: 4M.
+---@field deadline? string|number  What the file may compute for one decision. Default: 10ms.
+---@field ops? string[]  The requests it is for: "read", "write", "flush", "discard", "zero". Default: all.
+---@field sample? number  It only looks on, at this part of all requests.
+---@field queue? integer  Requests that may wait for it. Default: 256.
+---@field timeout? string|number  How long a request waits for it. Default: 1s.
+---@field on_overload? "pass"|"deny"|"stall"  What becomes of a request for which there is no room, or no answer in time. Default: deny.
+---@field on_error? "pass"|"deny"  What becomes of a request at which the function fails. Default: as on_overload.
+---@field sectors? integer[]  Only requests that touch these: the first one, and how many. Default: all.
 
 ---@class hvsh.fields.net
 ---@field tap? string  TAP device on this side.
@@ -238,10 +254,25 @@
 ---@field mtu? integer  Largest packet. Default: 1500.
 ---@field queues? integer  Queue pairs. Default: 1.
 ---@field queue_size? integer  Entries of a queue, a power of two. Default: 512.
+---@field policy? hvsh.fields.net.policy  Decides about its requests, from the first one on (hvsh-lua(7), device:policy).
 ---@field at? hvsh.address  Guest address of the register window. Default: a free slot of the board.
 ---@field size? hvsh.size  Length of the register window. Default: 512.
 ---@field irq? integer  Interrupt number. Default: the slot's.
 ---@field enabled? boolean  false: the device is left out. Default: true.
+
+---@class hvsh.fields.net.policy
+---@field decide? function  Called with each request; says what becomes of it. It stays in the process that reads the script.
+---@field file? string  Instead of decide: a script that returns the function.
+---@field args? any  What the file gets: a list.
+---@field isolate? "state"|"process"  Where the file decides: in a Lua state of its own, or in a process of its own. Default: state.
+---@field memory? hvsh.size  What the file may use. Default: 4M.
+---@field deadline? string|number  What the file may compute for one decision. Default: 10ms.
+---@field ops? string[]  The requests it is for: "out", "in". Default: all.
+---@field sample? number  It only looks on, at this part of all requests.
+---@field queue? integer  Requests that may wait for it. Default: 256.
+---@field timeout? string|number  How long a request waits for it. Default: 1s.
+---@field on_overload? "pass"|"deny"|"stall"  What becomes of a request for which there is no room, or no answer in time. Default: deny.
+---@field on_error? "pass"|"deny"  What becomes of a request at which the function fails. Default: as on_overload.
 
 ---@class hvsh.fields.console
 ---@field log? string  File that keeps the output.
@@ -253,10 +284,25 @@
 ---@field ports? string[]  Byte channels besides the console, by name: /dev/virtio-ports/NAME in the guest.
 ---@field columns? integer  Width the guest is told.
 ---@field rows? integer  Height the guest is told.
+---@field policy? hvsh.fields.console.policy  Decides about its requests, from the first one on (hvsh-lua(7), device:policy).
 ---@field at? hvsh.address  Guest address of the register window. Default: a free slot of the board.
 ---@field size? hvsh.size  Length of the register window. Default: 512.
 ---@field irq? integer  Interrupt number. Default: the slot's.
 ---@field enabled? boolean  false: the device is left out. Default: true.
+
+---@class hvsh.fields.console.policy
+---@field decide? function  Called with each request; says what becomes of it. It stays in the process that reads the script.
+---@field file? string  Instead of decide: a script that returns the function.
+---@field args? any  What the file gets: a list.
+---@field isolate? "state"|"process"  Where the file decides: in a Lua state of its own, or in a process of its own. Default: state.
+---@field memory? hvsh.size  What the file may use. Default: 4M.
+---@field deadline? string|number  What the file may compute for one decision. Default: 10ms.
+---@field ops? string[]  The requests it is for: "out", "in". Default: all.
+---@field sample? number  It only looks on, at this part of all requests.
+---@field queue? integer  Requests that may wait for it. Default: 256.
+---@field timeout? string|number  How long a request waits for it. Default: 1s.
+---@field on_overload? "pass"|"deny"|"stall"  What becomes of a request for which there is no room, or no answer in time. Default: deny.
+---@field on_error? "pass"|"deny"  What becomes of a request at which the function fails. Default: as on_overload.
 
 ---@class hvsh.fields.rng
 ---@field at? hvsh.address  Guest address of the register window. Default: a free slot of the board.

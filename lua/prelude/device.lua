@@ -129,8 +129,29 @@ function methods:on(f)
 	return listener
 end
 
--- blk, net, console: a function decides about its requests, see hvsh.policy. A handle with stats and close.
-function methods:policy(options) return require("hvsh.policy").new(handle(self, "policy"), options) end
+local policies = {} -- by handle
+
+-- The policy a device was given; its definition's, too.
+function device.keep_policy(h, guard)
+	for other in pairs(policies) do
+		if not core.device(other) then policies[other] = nil end
+	end
+	policies[h] = guard
+end
+
+-- blk, net, console: a function decides about its requests, see hvsh.policy. A handle with stats and close. Without
+-- options: that of the policy it has; nil when it has none.
+function methods:policy(options)
+	local h = handle(self, "policy")
+	if options == nil then
+		local known = policies[h]
+		return known and known.state ~= "closed" and known or nil
+	end
+	local guard, message, code = require("hvsh.policy").new(h, options, 3)
+	if not guard then return nil, message, code end
+	device.keep_policy(h, guard)
+	return guard
+end
 
 -- Takes the device out of its zone; its window answers as an empty slot. The guest should have let go of it.
 function methods:detach() return core.device_detach(handle(self, "detach")) end

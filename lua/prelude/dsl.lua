@@ -80,6 +80,9 @@ local function make_device(type_name, name, raw, place, folder)
 	elseif type_name == "custom" and #ctx.errors == 0 then
 		require("hvsh.custom").define(all, function(...) return validate.fail(ctx, ...) end)
 	end
+	if all.policy then
+		require("hvsh.policy.define").take(all, type.fields.policy.ops, function(...) return validate.fail(ctx, ...) end)
+	end
 	local device = { type = type_name, name = name, options = {} }
 	local places = ctx.places
 	local from = places[all] or {}

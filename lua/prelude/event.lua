@@ -2,7 +2,7 @@
 -- What happens to zones and their devices, for those who listen: `zone:on("exit", f)`, `device:on(f)`. An event is
 -- {time = seconds since 1970, event = "start"|"exit"|"error"|"device"|"supervise", zone = "linux1", id = 1, message = TEXT}, with
 --   exit:   what = "stopped" (by this process) or "ended" (by itself, or by another program)
---   device: device = "root", what = "ready"|"reset"|"broken"|"error"|"link"|"resize"
+--   device: device = "root", what = "negotiated"|"ready"|"reset"|"broken"|"error"|"full"|"link"|"resize"
 --   supervise: what = the state in which a supervisor has it now, from = the one before
 --   left_out: so many events like this one came before it and were not told
 local core = require "hvsh.core"

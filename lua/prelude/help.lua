@@ -21,7 +21,8 @@ end
 local kinds = {
 	integer = "a whole number", size = 'a size: 4096, 0x1000 or "512M"', address = "an address", string = "text",
 	path = "a file", boolean = "true or false", mac = "a hardware address", bdf = 'a PCI address: "00:11.0"',
-	numbers = 'a list of numbers, or text: "2-3,5"', range = "{first, last}", texts = "a list of texts",
+	numbers = 'a list of numbers, or text: "2-3,5"', range = "{first, last}", extent = "{first, how many}",
+	part = "a number above 0 and up to 1", data = "texts, numbers, booleans, and tables of them", texts = "a list of texts",
 	lent = 'a list of numbers, names or references, or "all"', record = "a table", list = "a list of tables",
 	some = "a table, or a list of them", image = "a file, or a table", region = "a region's name, or its number from 0",
 	devices = "a list of devices", board = "a board", passthrough = "a list of devices, or a table", given = "a list of devices",

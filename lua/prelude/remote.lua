@@ -7,6 +7,7 @@ local core = require "hvsh.core"
 local dsl = require "hvsh.dsl"
 local json = require "hvsh.json"
 local operate = require "hvsh.operate"
+local policies = require "hvsh.policy.define"
 local report = require "hvsh.report"
 local term = require "hvsh.term"
 
@@ -128,12 +129,13 @@ function remote.answers.apply(request)
 	return reply
 end
 
--- {"request":"map","specs":[…],"svg":true | "width","color","unicode"} -> {"text"}
+-- {"request":"map","specs":[…],"svg":true | "spans":true | "width","color","unicode"} -> {"text"} | {"spans"}
 function remote.answers.map(request)
 	local specs, why = specs_of(request)
 	if not specs then return nil, why, "EINVAL" end
 	local map, message, code = core.memmap(specs)
 	if not map then return nil, message, code end
+	if request.spans then return { spans = json.array(map:spans()) } end
 	local text
 	if request.svg then
 		text, message, code = map:svg()
@@ -192,6 +194,11 @@ function machine.carry_out(plan, options)
 		return nil, ("ENOTSUP: %s is a custom device: its functions cannot be given to the service that runs; let that read the script"):format(name),
 			"ENOTSUP"
 	end
+	name = policies.find(plan.specs, begins)
+	if name then
+		return nil, ("ENOTSUP: %s has a policy with a function, which cannot be given to the service that runs: "
+			.. 'write it to a file and say policy = {file = "…"}, or let that read the script'):format(name), "ENOTSUP"
+	end
 	local done, message, code = planned(control.ask(with(plan.specs, {
 		request = "apply", names = plan.options.names and list_of(plan.options.names), restart = plan.options.restart, force = plan.options.force,
 		keep = options.keep, hint = options.hint,
@@ -204,10 +211,10 @@ end
 
 function machine.map(specs, options)
 	local reply, message, code = control.ask(with(specs, {
-		request = "map", svg = options.svg, width = options.width, color = options.color, unicode = options.unicode,
+		request = "map", svg = options.svg, spans = options.spans, width = options.width, color = options.color, unicode = options.unicode,
 	}))
 	if not reply then return nil, message, code end
-	return reply.text
+	return options.spans and reply.spans or reply.text
 end
 
 function machine.info() return control.ask { request = "info" } end
@@ -217,6 +224,7 @@ local here = { check = operate.check, plan = operate.plan, carry_out = operate.c
 function here.map(specs, options)
 	local map, message, code = core.memmap(specs)
 	if not map then return nil, message, code end
+	if options.spans then return map:spans() end
 	if options.svg then return map:svg() end
 	return map:draw(options)
 end
@@ -245,7 +253,7 @@ function remote.banner(who, color)
 	local sim = core.options().sim
 	if not info then
 		return { (sim and term.paint(color, "yellow", "SIMULATED hypervisor") or "hypervisor")
-			.. " (" .. term.clean((message:gsub("^E%u+: ", ""))) .. ")" }
+			.. " (" .. term.clean(core.plain(message)) .. ")" }
 	end
 	if info.backend ~= "sim" then return {} end
 	return { ("%s (%s%s)"):format(term.paint(color, "yellow", "SIMULATED hypervisor"), info.arch,

@@ -31,6 +31,7 @@ local function of_device(list, device)
 	for key, value in next, options do
 		if WRITE[key] then add(list, "write", value) end
 	end
+	if options.policy then add(list, "read", require("hvsh.policy.define").file(device)) end
 	if device.type == "blk" then
 		local below = options.readonly or options.snapshot or options.overlay
 		add(list, below and "read" or "write", options.image)
@@ -50,6 +51,8 @@ function sandbox.names(specs)
 		local raw = dsl.behind(spec).spec
 		walk(list, raw, seen)
 		for _, device in ipairs(raw.devices or {}) do of_device(list, device) end
+		-- zone0's end of a channel, where it has one.
+		for _, channel in ipairs(raw.ivc or {}) do add(list, "write", "/dev/hivc" .. channel.id) end
 	end
 	return list
 end

@@ -9,6 +9,7 @@
 --   record {fields} · list {of} · some {of} (one record or a list) · image {fields} (a path or a record)
 --   region (a region's name or number) · devices · board
 --   bytes {max} (a text of any bytes) · duration {min,max} (ns, or "10s") · function
+--   extent (first, how many) · part (of all: above 0, up to 1) · data (texts, numbers, booleans, and tables of them)
 --   passthrough {fields} (devices of the machine's tree) · given (a list of those) · rates (of their clocks)
 -- A field is a type with name, doc, example and, where they apply, required, default, unit, arch.
 local nearest = require "hvsh.nearest"
@@ -238,6 +239,33 @@ local custom_queue = record {
 	field("receive", "boolean", "The guest's buffers wait for device:send.", { default = false, example = "true" }),
 }
 
+-- What prelude/policy.lua takes, in a definition. ops: the kinds of requests such a device has.
+local function policy(example, ops, ...)
+	local kinds = '"' .. table.concat(ops, '", "') .. '"'
+	local type = record {
+		field("decide", "function", "Called with each request; says what becomes of it. It stays in the process that reads the script.",
+			{ example = 'function(r) return "deny" end' }),
+		field("file", "path", "Instead of decide: a script that returns the function.", { example = '"readonly.lua"' }),
+		field("args", "data", "What the file gets: a list.", { example = '{"52:54:00:10:10:10"}' }),
+		field("isolate", "enum", "Where the file decides: in a Lua state of its own, or in a process of its own.",
+			{ values = { "state", "process" }, default = "state", example = '"process"' }),
+		field("memory", "size", "What the file may use.", { min = 256 << 10, max = 64 << 20, default = "4M", example = '"1M"' }),
+		field("deadline", "duration", "What the file may compute for one decision.", { min = 1, max = 10000000000, default = "10ms", example = '"2ms"' }),
+		field("ops", "texts", "The requests it is for: " .. kinds .. ".", { default = "all", max = #ops, example = ('{"%s"}'):format(ops[1]) }),
+		field("sample", "part", "It only looks on, at this part of all requests.", { example = "0.01" }),
+		field("queue", "integer", "Requests that may wait for it.", { min = 1, max = 4096, default = 256, example = "64" }),
+		field("timeout", "duration", "How long a request waits for it.", { min = 1, default = "1s", example = '"50ms"' }),
+		field("on_overload", "enum", "What becomes of a request for which there is no room, or no answer in time.",
+			{ values = { "pass", "deny", "stall" }, default = "deny", example = '"pass"' }),
+		field("on_error", "enum", "What becomes of a request at which the function fails.",
+			{ values = { "pass", "deny" }, default = "as on_overload", example = '"pass"' }),
+		...
+	}
+	local f = nested("policy", type, "Decides about its requests, from the first one on (hvsh-lua(7), device:policy).", { example = example })
+	f.ops = ops
+	return f
+end
+
 schema.devices = {
 	blk = record {
 		field("image", "path", "Disk image or block device.", { required = true, example = '"rootfs.ext4"' }),
@@ -249,6 +277,8 @@ schema.devices = {
 		field("queue_size", "integer", "Entries of a queue, a power of two.", { min = 4, max = 1024, default = 256, example = "128" }),
 		field("block_size", "integer", "Bytes of a block, as the guest sees it.", { min = 512, max = 4096, default = "the disk's own", example = "4096" }),
 		field("direct", "boolean", "Past the host's page cache.", { default = false, example = "true" }),
+		policy('{ops = {"write"}, file = "readonly.lua"}', { "read", "write", "flush", "discard", "zero" },
+			field("sectors", "extent", "Only requests that touch these: the first one, and how many.", { default = "all", example = "{0, 2048}" })),
 	},
 	net = record {
 		field("tap", "string", "TAP device on this side.", { max = 15, example = '"tap0"' }),
@@ -258,6 +288,7 @@ schema.devices = {
 		field("mtu", "integer", "Largest packet.", { min = 68, max = 65535, unit = "bytes", default = 1500, example = "9000" }),
 		field("queues", "integer", "Queue pairs.", { min = 1, max = 7, default = 1, example = "2" }),
 		field("queue_size", "integer", "Entries of a queue, a power of two.", { min = 4, max = 1024, default = 512, example = "256" }),
+		policy('{ops = {"out"}, file = "filter.lua"}', { "out", "in" }),
 	},
 	console = record {
 		field("log", "path", "File that keeps the output.", { example = '"/var/log/hvsh/linux1.log"' }),
@@ -269,6 +300,7 @@ schema.devices = {
 		field("ports", "texts", "Byte channels besides the console, by name: /dev/virtio-ports/NAME in the guest.", { max = 6, example = '{"org.example.agent"}' }),
 		field("columns", "integer", "Width the guest is told.", { min = 1, max = 65535, unit = "characters", example = "80" }),
 		field("rows", "integer", "Height the guest is told.", { min = 1, max = 65535, unit = "characters", example = "25" }),
+		policy('{ops = {"out"}, file = "filter.lua"}', { "out", "in" }),
 	},
 	gpu = record {
 		field("width", "integer", "Width of the screen.", { min = 1, max = 16384, unit = "pixels", default = "the display's own, or 1280", example = "1280" }),

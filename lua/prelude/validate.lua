@@ -192,14 +192,6 @@ function check.bytes(ctx, t, v, path)
 	return v
 end
 
--- Nanoseconds.
-function check.duration(ctx, t, v, path)
-	local ns, why = core.duration(v)
-	if not ns then return fail(ctx, path, "%s%s", why, example(t)) end
-	if ns < t.min then return fail(ctx, path, "is no time at all%s", example(t)) end
-	return ns
-end
-
 check["function"] = function(ctx, t, v, path)
 	if type(v) ~= "function" then return wrong_kind(ctx, t, v, path) end
 	return v
@@ -555,23 +547,6 @@ function check.rates(ctx, t, v, path)
 	return out
 end
 
--- {first, last}
-function check.range(ctx, t, v, path)
-	local raw = plain(ctx, v, path, "a first and a last number" .. example(t))
-	local n = raw and length(ctx, raw, path, 16)
-	if not n then return nil end
-	if n ~= 2 then return fail(ctx, path, "has %d numbers, not a first and a last one%s", n, example(t)) end
-	local out = {}
-	for i = 1, 2 do
-		local at = join(path, i)
-		local number = check.integer(ctx, { kind = "integer", min = t.min, max = t.max }, raw[i], at)
-		if number then keep(ctx, out, i, number, at) end
-	end
-	if #out ~= 2 then return nil end
-	if out[1] > out[2] then return fail(ctx, path, "runs backwards: %d to %d", out[1], out[2]) end
-	return out
-end
-
 -- Resolved when the regions are known.
 function check.region(ctx, t, v, path)
 	if type(v) == "string" then return text(ctx, { name = t.name, max = 63 }, v, path) end
@@ -593,6 +568,10 @@ end
 function check.board(ctx, t, v, path)
 	return ctx.board(ctx, v, path, show, example(t))
 end
+
+require("hvsh.validate.plain")(check, {
+	fail = fail, keep = keep, join = join, plain = plain, length = length, example = example, show = show,
+})
 
 function any(ctx, t, v, path)
 	-- Parts of a frozen table (gic = board.gic) were resolved when it was made.

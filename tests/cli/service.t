@@ -46,6 +46,10 @@ out_has "SIMULATED hypervisor (arm64, layout 6)"
 out_has "ram 384M"
 sim map
 out_has "ram (running) 384M"
+sim map --json boot_zones.lua
+is 0 "map as data"
+[[ ${out//[[:space:]]/} == *'"ranges":['*'"kind":"ram"'*'"zone":"linux1"'* ]]
+tap $? "from the service"
 sim map --svg map.svg boot_zones.lua
 is 0 "map as a drawing"
 grep -q '<svg' map.svg

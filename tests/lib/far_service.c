@@ -13,6 +13,7 @@
 #include "hypervisor/ops.h"
 #include "loop/loop.h"
 #include "srig.h"
+#include "virtio/policy.h"
 #include "zone/serve.h"
 #include "zone/zone.h"
 
@@ -86,6 +87,31 @@ static int give_up(const char *what, const struct hv_err *err)
 	return 3;
 }
 
+/* arg: its word. Nobody sits at the desk. */
+static int set_policy(struct hv_served *dev, const struct hv_spec_device *spec, void *arg,
+		      struct hv_err *err)
+{
+	bool hold = !strcmp(arg, "hold");
+	const struct hv_policy_opts opts = {
+		.desk = { .depth = 64 },
+		.ops = UINT32_MAX,
+		.overload = hold ? HV_POLICY_STALL : HV_POLICY_DENY,
+	};
+	struct hv_policy *policy;
+	int rc;
+
+	if (!strcmp(arg, "none") || strcmp(spec->type, "blk") != 0)
+		return 0;
+	rc = hv_policy_new(&opts, &policy, err);
+	if (rc)
+		return rc;
+	if (!hold)
+		hv_policy_close(policy);
+	hv_vdev_set_policy(&dev->dev, policy);
+	hv_policy_put(policy);
+	return 0;
+}
+
 int far_service(char **arg)
 {
 	char image[128], log[128], state[128], memory[128];
@@ -93,6 +119,7 @@ int far_service(char **arg)
 		{ .type = HV_OPT_STRING, .key = "image", .string = image },
 		{ .type = HV_OPT_STRING, .key = "serial", .string = arg[5] },
 		{ .type = HV_OPT_STRING, .key = "log", .string = log },
+		{ .type = HV_OPT_STRING, .key = "switch", .string = "lan" },
 	};
 	const struct hv_spec_device specs[FAR_DEVICES] = {
 		[FAR_BLK] = { .type = "blk", .name = "root", .n_options = 2, .options = options },
@@ -101,6 +128,14 @@ int far_service(char **arg)
 				  .n_options = 1,
 				  .options = options + 2 },
 		[FAR_RNG] = { .type = "rng", .name = "rng0" },
+		[FAR_NET0] = { .type = "net",
+			       .name = "eth0",
+			       .n_options = 1,
+			       .options = options + 3 },
+		[FAR_NET1] = { .type = "net",
+			       .name = "eth1",
+			       .n_options = 1,
+			       .options = options + 3 },
 	};
 	struct far far = {
 		.hyp = { .ops = &far_ops, .name = "far", .speaker = "far", .arch = HV_ARCH_ARM64 },
@@ -118,7 +153,7 @@ int far_service(char **arg)
 		.n_slots = FAR_DEVICES,
 		.slots = slots,
 	};
-	struct hv_serve_opts opts = { .state_dir = state };
+	struct hv_serve_opts opts = { .state_dir = state, .made = set_policy, .event_arg = arg[6] };
 	struct hv_source *term;
 	struct hv_serve *serve;
 	struct hv_err err = { 0 };

@@ -184,7 +184,7 @@ t.test("a signal calls its listener until that is closed", function()
 	local me = io.open("/proc/self/stat"):read "n"
 	local function send(name, count)
 		os.execute(("kill -%s %d"):format(name, me))
-		for _ = 1, 1000 do
+		for _ = 1, 6000 do
 			if #got >= count then break end
 			sleep "10ms"
 		end

@@ -29,7 +29,7 @@ end
 
 t.test("every field has a sentence, an example and a kind that is known", function()
 	local kinds = {}
-	for word in ([[integer size address string path boolean mac bdf enum numbers texts lent range record list some
+	for word in ([[integer size address string path boolean mac bdf enum numbers texts lent range extent part data record list some
 		image region devices board passthrough given rates bytes duration function]]):gmatch "%a+" do kinds[word] = true end
 	local count = 0
 	local function visit(type, path, depth)

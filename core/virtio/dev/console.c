@@ -353,6 +353,7 @@ static int init_vdev(struct hv_vdev *dev, const char *name, struct hv_console *c
 	unsigned int n = con->multiport ? 2 * con->n_ports + 2 : 2;
 	uint64_t offered =
 		HV_FEATURE(VIRTIO_CONSOLE_F_SIZE) | HV_FEATURE(VIRTIO_CONSOLE_F_EMERG_WRITE);
+	int rc;
 
 	if (con->multiport)
 		offered |= HV_FEATURE(VIRTIO_CONSOLE_F_MULTIPORT);
@@ -360,7 +361,11 @@ static int init_vdev(struct hv_vdev *dev, const char *name, struct hv_console *c
 		max[i] = i == HV_CONSOLE_Q_CONTROL_IN || i == HV_CONSOLE_Q_CONTROL_OUT
 				 ? CONTROL_SIZE
 				 : QUEUE_SIZE;
-	return hv_vdev_init(dev, &console_ops, name, n, max, NULL, offered, err);
+	rc = hv_vdev_init(dev, &console_ops, name, n, max, NULL, offered, err);
+	/* Of each pair the first is to the guest. */
+	for (unsigned int i = 0; !rc && i < n; i += 2)
+		dev->queues[i].stock = true;
+	return rc;
 }
 
 int hv_console_init(struct hv_vdev *dev, const char *name, const struct hv_console_opts *opts,

@@ -452,6 +452,8 @@ int hv_custom_init(struct hv_vdev *dev, const char *name, const struct hv_custom
 		custom_destroy(dev);
 	else
 		dev->origin = opts->origin;
+	for (unsigned int i = 0; !rc && i < opts->n_queues; i++)
+		dev->queues[i].stock = opts->queues[i].receive;
 	return rc;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "virtio/dev/input.h"
 
+#include <assert.h>
 #include <endian.h>
 #include <errno.h>
 #include <linux/virtio_ids.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 
 #include "virtio/dev/input_priv.h"
+#include "virtio/state.h"
 
 #define EVENTQ 0
 #define STATUSQ 1
@@ -85,6 +87,15 @@ void hv_input_get_state(struct hv_input *in, struct hv_input_state *state)
 	pthread_mutex_unlock(&in->lock);
 }
 
+void hv_input_settle(struct hv_input *in, const struct hv_input_state *to, bool places)
+{
+	if (!atomic_exchange(&in->doubtful, false))
+		return;
+	pthread_mutex_lock(&in->lock);
+	hv_input_state_doubt(&in->state, to, in->kept.keys, in->kept.fingers, places);
+	pthread_mutex_unlock(&in->lock);
+}
+
 int hv_input_send(struct hv_vdev *dev, const struct hv_input_event *events, size_t n,
 		  struct hv_err *err)
 {
@@ -129,10 +140,102 @@ static bool waiting(struct hv_input *in)
 	return hv_input_room(in) < HV_INPUT_RING;
 }
 
+/* ---- for the next process */
+
+static_assert(sizeof(struct hv_input_kept) == 12 + KEY_CNT / 8, "no padding");
+
+static struct hv_input_event read_event(const struct virtio_input_event *e)
+{
+	return (struct hv_input_event){ le16toh(e->type), le16toh(e->code),
+					(int32_t)le32toh(e->value) };
+}
+
+static void keep_down(struct hv_input *in, const uint8_t keys[KEY_CNT / 8], uint32_t fingers)
+{
+	if (in->kept.fingers == fingers && !memcmp(in->kept.keys, keys, KEY_CNT / 8))
+		return;
+	pthread_mutex_lock(&in->dev->lock);
+	memcpy(in->kept.keys, keys, KEY_CNT / 8);
+	in->kept.fingers = fingers;
+	hv_state_save(in->dev);
+	pthread_mutex_unlock(&in->dev->lock);
+}
+
+/* Before a turn: what may be down at any moment of it. Whoever is killed in it has said so. */
+static void keep_before(struct hv_input *in)
+{
+	struct hv_input_state after = in->given;
+	uint32_t fingers = hv_input_state_fingers(&after);
+	uint8_t keys[KEY_CNT / 8];
+
+	if (!in->dev->kept)
+		return;
+	memcpy(keys, after.keys, sizeof(keys));
+	pthread_mutex_lock(&in->lock);
+	for (unsigned int i = 0; i < TURN_CHAINS && in->tail + i != in->head; i++) {
+		struct hv_input_event e = read_event(&in->ring[(in->tail + i) % HV_INPUT_RING]);
+
+		hv_input_state_apply(&after, &e);
+		if (e.type == EV_KEY && e.code < KEY_CNT && e.value)
+			keys[e.code / 8] |= (uint8_t)(1u << e.code % 8);
+		if (e.type == EV_ABS)
+			fingers |= hv_input_state_fingers(&after);
+	}
+	pthread_mutex_unlock(&in->lock);
+	keep_down(in, keys, fingers);
+}
+
+static void keep_after(struct hv_input *in)
+{
+	if (in->dev->kept)
+		keep_down(in, in->given.keys, hv_input_state_fingers(&in->given));
+}
+
+static void input_keep(struct hv_vdev *dev, void *to)
+{
+	const struct hv_input *in = dev->state;
+	struct hv_input_kept kept = in->kept;
+
+	kept.select = in->select;
+	kept.subsel = in->subsel;
+	kept.leds = atomic_load(&in->leds);
+	memcpy(to, &kept, sizeof(kept));
+}
+
+/* It comes from a file; none of it can be wrong. */
+static void input_restore(struct hv_vdev *dev, const void *from)
+{
+	struct hv_input *in = dev->state;
+
+	memcpy(&in->kept, from, sizeof(in->kept));
+	in->select = in->kept.select;
+	in->subsel = in->kept.subsel;
+	atomic_store(&in->leds, in->kept.leds);
+	atomic_store(&in->doubtful, true);
+}
+
+/* Nobody holds down any more what a script did; a real device says how it stands. */
+static void take_up(struct hv_input *in)
+{
+	struct hv_input_state up;
+
+	hv_input_state_init(&up);
+	hv_input_state_doubt(&in->given, &up, in->kept.keys, in->kept.fingers, false);
+	if (!in->evdev) {
+		hv_input_settle(in, &up, false);
+		hv_input_append_diff(in, &up);
+		return;
+	}
+	for (uint16_t i = 0; i < LED_CNT; i++)
+		if (atomic_load(&in->leds) >> i & 1)
+			hv_evdev_tell(in->evdev, EV_LED, i, 1);
+}
+
 /* One event to a chain, as drivers expect. */
 static bool give(struct hv_input *in, struct hv_vq *vq, const struct hv_chain *chain)
 {
 	const struct iovec *iov = chain->iov + chain->n_out;
+	struct hv_input_event given;
 	struct virtio_input_event *e;
 
 	if (chain->in_len < sizeof(*e)) {
@@ -144,6 +247,8 @@ static bool give(struct hv_input *in, struct hv_vq *vq, const struct hv_chain *c
 	}
 	pthread_mutex_lock(&in->lock);
 	e = &in->ring[in->tail++ % HV_INPUT_RING];
+	given = read_event(e);
+	hv_input_state_apply(&in->given, &given);
 	hv_iov_write(iov, chain->n_in, 0, e, sizeof(*e));
 	pthread_mutex_unlock(&in->lock);
 	hv_queue_push(&vq->ring, chain->head, sizeof(*e));
@@ -158,6 +263,8 @@ static int deliver(struct hv_input *in)
 	bool had_room;
 	int done = 0;
 
+	if (waiting(in))
+		keep_before(in);
 	while (done < TURN_CHAINS) {
 		vq->quiet = !waiting(in);
 		if (vq->quiet || hv_queue_pop(&vq->ring, &chain) <= 0)
@@ -169,6 +276,8 @@ static int deliver(struct hv_input *in)
 		hv_stat_add(&dev->stats.read_bytes, sizeof(struct virtio_input_event));
 	}
 	hv_vq_flush(vq);
+	if (done)
+		keep_after(in);
 	pthread_mutex_lock(&in->lock);
 	had_room = !in->refused || in->head - in->tail > HV_INPUT_RING / 2;
 	if (!had_room)
@@ -220,6 +329,8 @@ static int listen(struct hv_input *in)
 		hv_stat_add(&dev->stats.requests, 1);
 		done++;
 	}
+	if (changed)
+		hv_vdev_kept(dev);
 	hv_vq_flush(vq);
 	if (changed)
 		tell(dev);
@@ -232,9 +343,14 @@ static int input_start(struct hv_vdev *dev, struct hv_worker *w, struct hv_err *
 
 	(void)w;
 	(void)err;
-	if (in->evdev && !in->begun)
-		hv_evdev_begin(in->evdev);
+	if (in->begun)
+		return 0;
 	in->begun = true;
+	hv_input_state_init(&in->given);
+	if (in->evdev)
+		hv_evdev_begin(in->evdev);
+	if (atomic_load(&in->doubtful))
+		take_up(in);
 	return 0;
 }
 
@@ -299,6 +415,8 @@ static void input_reset(struct hv_vdev *dev)
 	struct hv_input *in = dev->state;
 
 	in->select = in->subsel = 0;
+	memset(&in->kept, 0, sizeof(in->kept));
+	atomic_store(&in->doubtful, false);
 }
 
 /* ---- main thread */
@@ -327,6 +445,10 @@ static const struct hv_vdev_ops input_ops = {
 	.start = input_start,
 	.work = input_work,
 	.stop = input_stop,
+	.keeps = true,
+	.kept_size = sizeof(struct hv_input_kept),
+	.keep = input_keep,
+	.restore = input_restore,
 	.destroy = input_destroy,
 };
 
@@ -360,6 +482,7 @@ int hv_input_init(struct hv_vdev *dev, const char *name, const struct hv_input_o
 	}
 	dev->state = in;
 	dev->origin = opts->origin;
+	dev->queues[EVENTQ].stock = true;
 	return 0;
 }
 

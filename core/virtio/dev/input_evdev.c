@@ -249,6 +249,7 @@ static int resync(struct hv_evdev *e, struct hv_input *in)
 		hv_input_state_let_go(&state);
 	else
 		read_state(e, &state);
+	hv_input_settle(in, &state, true);
 	return hv_input_append_diff(in, &state);
 }
 

@@ -53,6 +53,15 @@ void hv_input_state_init(struct hv_input_state *state);
 void hv_input_state_apply(struct hv_input_state *state, const struct hv_input_event *e);
 /* The same with keys and fingers up; what has a place stays there. */
 void hv_input_state_let_go(struct hv_input_state *state);
+/*
+ * What a guest may believe of whom it is only known which keys may be down and which slots may have
+ * a finger: such that the difference to `to` says all of that anew. places: and where everything
+ * is.
+ */
+void hv_input_state_doubt(struct hv_input_state *state, const struct hv_input_state *to,
+			  const uint8_t keys[KEY_CNT / 8], uint32_t fingers, bool places);
+/* A bit per slot that has a finger. */
+uint32_t hv_input_state_fingers(const struct hv_input_state *state);
 /* The events that lead from one to the other, as far as the device can report them. */
 size_t hv_input_state_diff(const struct hv_input_state *from, const struct hv_input_state *to,
 			   const struct hv_input_caps *caps,
@@ -64,6 +73,15 @@ size_t hv_input_state_diff(const struct hv_input_state *from, const struct hv_in
 
 struct hv_evdev;
 
+/* What the next process has to know. */
+struct hv_input_kept {
+	uint8_t select, subsel, pad[2];
+	uint32_t leds;
+	/* Never less than what the guest may hold for down. */
+	uint32_t fingers;
+	uint8_t keys[KEY_CNT / 8];
+};
+
 struct hv_input {
 	struct hv_vdev *dev;
 	enum hv_input_kind kind;
@@ -72,8 +90,11 @@ struct hv_input {
 	uint8_t select, subsel;	   /* under the device's lock */
 	struct hv_evdev *evdev;	   /* the worker's, once attached; NULL = none */
 	_Atomic uint32_t leds;
-	bool begun;	      /* the worker's: this life has begun */
-	pthread_mutex_t lock; /* all below */
+	bool begun;		     /* the worker's: this life has begun */
+	struct hv_input_state given; /* the worker's: of the guest, as of what it was given */
+	struct hv_input_kept kept;   /* keys and fingers; the worker's, under the device's lock */
+	_Atomic bool doubtful;	     /* what it was given in another process is as `kept` says */
+	pthread_mutex_t lock;	     /* all below */
 	struct virtio_input_event ring[HV_INPUT_RING];
 	unsigned int head, tail;     /* run on; head - tail events wait */
 	struct hv_input_state state; /* of the guest when it has taken all that waits */
@@ -87,6 +108,8 @@ void hv_input_append(struct hv_input *in, const struct hv_input_event *events, s
 /* Appends what leads to that state, if anything. Room for HV_INPUT_DIFF must be there. */
 int hv_input_append_diff(struct hv_input *in, const struct hv_input_state *to);
 void hv_input_get_state(struct hv_input *in, struct hv_input_state *state);
+/* Before the first difference to `to` of a life that began in another process. */
+void hv_input_settle(struct hv_input *in, const struct hv_input_state *to, bool places);
 
 /* ---- input_evdev.c: a real device. The worker's thread, but for new and free. */
 

@@ -19,6 +19,38 @@ void hv_input_state_let_go(struct hv_input_state *state)
 		state->mt[i][TRACKING] = -1;
 }
 
+uint32_t hv_input_state_fingers(const struct hv_input_state *state)
+{
+	uint32_t fingers = 0;
+
+	for (unsigned int i = 0; i < HV_INPUT_MT_SLOTS; i++)
+		fingers |= (uint32_t)(state->mt[i][TRACKING] >= 0) << i;
+	return fingers;
+}
+
+void hv_input_state_doubt(struct hv_input_state *state, const struct hv_input_state *to,
+			  const uint8_t keys[KEY_CNT / 8], uint32_t fingers, bool places)
+{
+	*state = *to;
+	for (size_t i = 0; i < sizeof(state->keys); i++)
+		state->keys[i] = keys[i] & (uint8_t)~to->keys[i];
+	for (unsigned int i = 0; i < HV_INPUT_MT_SLOTS; i++) {
+		bool touches = to->mt[i][TRACKING] >= 0;
+
+		memset(state->mt[i], 0, sizeof(state->mt[i]));
+		for (unsigned int c = 0; touches && c < HV_INPUT_MT_CODES; c++)
+			state->mt[i][c] = ~to->mt[i][c];
+		state->mt[i][TRACKING] = !touches && fingers >> i & 1 ? 0 : -1;
+	}
+	if (!places)
+		return;
+	state->slot = to->slot + 1;
+	for (size_t i = 0; i < sizeof(state->switches); i++)
+		state->switches[i] = (uint8_t)~to->switches[i];
+	for (unsigned int i = 0; i < ABS_MT_SLOT; i++)
+		state->abs[i] = ~to->abs[i];
+}
+
 static void put(uint8_t *bits, unsigned int code, bool on)
 {
 	uint8_t bit = (uint8_t)(1u << code % 8);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "virtio/dev/net_priv.h"
+#include "virtio/state.h"
 
 /* Up to and including mtu (5.1.4). */
 struct config {
@@ -121,32 +122,75 @@ static void config_read(struct hv_vdev *dev, unsigned int off, void *to, unsigne
 	memcpy(to, (const uint8_t *)&config + off, len);
 }
 
+/* In the state's file. */
+enum {
+	KEPT_PROMISC = 1,
+	KEPT_ALLMULTI = 2,
+	KEPT_ALL_UNI = 4,
+	KEPT_ALL_MULTI = 8,
+	KEPT_ANNOUNCE = 16,
+	KEPT_LINK_DOWN = 32, /* the cable was pulled */
+};
+
+struct kept {
+	uint32_t flags, active, n_uni, n_multi;
+	uint8_t mac[6], filter_mac[6];
+	uint8_t uni[HV_NET_MACS][6], multi[HV_NET_MACS][6];
+};
+
+static_assert(sizeof(struct kept) == 28 + 12 * HV_NET_MACS && sizeof(struct kept) <= HV_STATE_EXTRA,
+	      "no padding, and room for it");
+
 static void keep(struct hv_vdev *dev, void *to)
 {
-	struct hv_net *net = dev->state;
+	const struct hv_net *net = dev->state;
+	const struct hv_net_filter *filter = &net->kept.filter;
+	struct kept kept = {
+		.flags = (filter->promisc ? KEPT_PROMISC : 0) |
+			 (filter->allmulti ? KEPT_ALLMULTI : 0) |
+			 (filter->all_uni ? KEPT_ALL_UNI : 0) |
+			 (filter->all_multi ? KEPT_ALL_MULTI : 0) |
+			 (net->announce ? KEPT_ANNOUNCE : 0) |
+			 (atomic_load(&net->link_wanted) ? 0 : KEPT_LINK_DOWN),
+		.active = net->kept.active,
+		.n_uni = filter->n_uni,
+		.n_multi = filter->n_multi,
+	};
 
-	memcpy(net->kept.mac, net->mac, 6);
-	net->kept.announce = net->announce;
-	memcpy(to, &net->kept, sizeof(net->kept));
+	memcpy(kept.mac, net->mac, 6);
+	memcpy(kept.filter_mac, filter->mac, 6);
+	memcpy(kept.uni, filter->uni, sizeof(kept.uni));
+	memcpy(kept.multi, filter->multi, sizeof(kept.multi));
+	memcpy(to, &kept, sizeof(kept));
 }
 
 /* It comes from a file: what cannot be is as at the beginning of a life. */
 static void restore(struct hv_vdev *dev, const void *from)
 {
 	struct hv_net *net = dev->state;
-	struct hv_net_kept kept;
-	uint8_t *flag = (uint8_t *)&kept.filter + offsetof(struct hv_net_filter, promisc);
+	struct hv_net_filter *filter = &net->filter;
+	struct kept kept;
 
 	memcpy(&kept, from, sizeof(kept));
-	for (int i = 0; i < 4; i++)
-		flag[i] &= 1;
-	if (kept.filter.n_uni > HV_NET_MACS || kept.filter.n_multi > HV_NET_MACS ||
-	    !hv_net_is_device_mac(kept.mac) || !kept.active || kept.active > net->pairs)
+	if (kept.flags >= 2 * KEPT_LINK_DOWN || kept.n_uni > HV_NET_MACS ||
+	    kept.n_multi > HV_NET_MACS || !hv_net_is_device_mac(kept.mac) ||
+	    !hv_net_is_device_mac(kept.filter_mac) || !kept.active || kept.active > net->pairs)
 		return;
-	net->kept = kept;
 	memcpy(net->mac, kept.mac, 6);
-	net->announce = kept.announce & 1;
-	net->filter = kept.filter;
+	net->announce = kept.flags & KEPT_ANNOUNCE;
+	atomic_store(&net->link_wanted, !(kept.flags & KEPT_LINK_DOWN));
+	*filter = (struct hv_net_filter){
+		.promisc = kept.flags & KEPT_PROMISC,
+		.allmulti = kept.flags & KEPT_ALLMULTI,
+		.all_uni = kept.flags & KEPT_ALL_UNI,
+		.all_multi = kept.flags & KEPT_ALL_MULTI,
+		.n_uni = kept.n_uni,
+		.n_multi = kept.n_multi,
+	};
+	memcpy(filter->mac, kept.filter_mac, 6);
+	memcpy(filter->uni, kept.uni, sizeof(kept.uni));
+	memcpy(filter->multi, kept.multi, sizeof(kept.multi));
+	net->kept = (struct hv_net_kept){ .filter = *filter, .active = kept.active };
 	atomic_fetch_add(&net->filter_changes, 1);
 	hv_net_set_pairs(net, kept.active);
 }
@@ -171,6 +215,7 @@ void hv_net_set_link(struct hv_vdev *dev, bool up)
 	if (after && !before && hv_vdev_has(dev, VIRTIO_NET_F_GUEST_ANNOUNCE))
 		net->announce = true;
 	if (after == before) {
+		hv_state_save(dev);
 		pthread_mutex_unlock(&dev->lock);
 		return;
 	}
@@ -233,26 +278,41 @@ static struct hv_vq *control_queue(struct hv_vdev *dev)
 	return &dev->queues[hv_vdev_has(dev, VIRTIO_NET_F_MQ) ? 2 * net->pairs : 2];
 }
 
-int hv_net_set_pairs(struct hv_net *net, unsigned int n)
+/* Switches queues on or off until n are on. */
+static int attach(struct hv_net *net, unsigned int n, struct hv_err *err)
 {
 	int rc = 0;
 
+	while (net->tap.n && !rc && net->attached != n) {
+		bool on = net->attached < n;
+
+		rc = hv_tap_queue(&net->tap, on ? net->attached : net->attached - 1, on, err);
+		if (!rc)
+			net->attached = on ? net->attached + 1 : net->attached - 1;
+	}
+	return rc;
+}
+
+int hv_net_set_pairs(struct hv_net *net, unsigned int n)
+{
+	unsigned int was = atomic_load(&net->active);
+	struct hv_err err = { 0 };
+	int rc;
+
 	/* Who is not to use its queue any more must know before the queue is gone. */
-	if (n < atomic_load(&net->active))
+	if (n < was)
 		atomic_store(&net->active, n);
-	for (; net->tap.n && !rc && net->attached < n; net->attached++) {
-		rc = hv_tap_queue(&net->tap, net->attached, true, NULL);
-		if (rc)
-			break;
-	}
-	for (; net->tap.n && !rc && net->attached > n; net->attached--) {
-		rc = hv_tap_queue(&net->tap, net->attached - 1, false, NULL);
-		if (rc)
-			break;
-	}
+	rc = attach(net, n, &err);
 	/* A TAP that has vanished has no queues to switch. */
-	if (rc && !atomic_load(&net->gone))
+	if (rc && !atomic_load(&net->gone)) {
+		/* The driver goes on with those it had; one that is on and read by nobody would
+		 * swallow its share of the frames. */
+		attach(net, was, NULL);
+		atomic_store(&net->active, was < net->attached ? was : net->attached);
+		hv_vdev_warn(net->dev, "%s; pairs of queues in use: %u", err.msg,
+			     atomic_load(&net->active));
 		return rc;
+	}
 	atomic_store(&net->active, n);
 	hv_vdev_poke(net->dev);
 	return 0;
@@ -380,7 +440,7 @@ static const struct hv_vdev_ops ops = {
 	.work = work,
 	.stop = stop,
 	.keeps = true,
-	.kept_size = sizeof(struct hv_net_kept),
+	.kept_size = sizeof(struct kept),
 	.keep = keep,
 	.restore = restore,
 	.destroy = destroy,
@@ -516,6 +576,8 @@ static int init(struct hv_vdev *dev, const char *name, const struct hv_net_opts 
 	}
 	dev->state = net;
 	dev->origin = opts->origin;
+	for (unsigned int i = 0; i < net->pairs; i++)
+		net->lanes[i].rx->stock = true;
 	if (opts->sw)
 		rc = hv_switch_join(opts->sw, dev->name, net->own_mac, &hv_net_port_ops, net,
 				    &net->port, err);

@@ -22,6 +22,12 @@ static struct hv_net_kept_frame *new_frame(enum hv_policy_stream kind, size_t le
 	return f;
 }
 
+static void say_no_memory(struct hv_net_lane *lane)
+{
+	hv_vdev_warn(lane->net->dev, "not enough memory for a frame its policy decides about: it "
+				     "is dropped");
+}
+
 static void free_frame(struct hv_net_kept_frame *f)
 {
 	if (f->at != f->bytes)
@@ -96,6 +102,7 @@ int hv_net_policy_out(struct hv_net_lane *lane, const struct hv_chain *chain)
 	struct hv_net_kept_frame *f = new_frame(HV_POLICY_OUT, chain->out_len - HV_NET_HDR);
 
 	if (!f) {
+		say_no_memory(lane);
 		lane->out.dropped++;
 		hv_queue_push(&lane->tx->ring, chain->head, 0);
 		return 1;
@@ -114,6 +121,7 @@ void hv_net_policy_in(struct hv_net_lane *lane)
 		memcpy(f->bytes, lane->hold, f->len);
 		queue(lane, &lane->kept_in, f);
 	} else {
+		say_no_memory(lane);
 		lane->in.dropped++;
 	}
 	lane->held = 0;
@@ -151,11 +159,13 @@ static void collect(struct hv_net_lane *lane)
 	}
 }
 
-static void replace(struct hv_net_kept_frame *f, const struct hv_policy_answer *answer)
+static void replace(struct hv_net_lane *lane, struct hv_net_kept_frame *f,
+		    const struct hv_policy_answer *answer)
 {
 	uint8_t *at = malloc(HV_NET_HDR + answer->len);
 
 	if (!at) {
+		say_no_memory(lane);
 		f->state = HV_NET_DENIED;
 		return;
 	}
@@ -205,7 +215,7 @@ void hv_net_policy_turn(struct hv_net_lane *lane)
 				true;
 		f->due = answer.delay_ns ? now + answer.delay_ns : 0;
 		if (answer.data)
-			replace(f, &answer);
+			replace(lane, f, &answer);
 		free(answer.data);
 	}
 	ask_again(lane, &lane->kept_out);

@@ -13,10 +13,10 @@
 /* Private to core/virtio/dev/net*.c. */
 
 #define HV_NET_HDR sizeof(struct virtio_net_hdr_v1)
-#define HV_NET_BURST 64 /* frames per direction and turn */
-#define HV_NET_KEPT_MAX 512 /* frames to the guest that wait for a policy, per lane */
+#define HV_NET_BURST 64		     /* frames per direction and turn */
+#define HV_NET_KEPT_MAX 512	     /* frames to the guest that wait for a policy, per lane */
 #define HV_NET_KEPT_BYTES (2u << 20) /* of each direction of a lane, then one more frame */
-#define HV_NET_MACS 64	/* of each kind in a filter; a longer list lets all of that kind through */
+#define HV_NET_MACS 64 /* of each kind in a filter; a longer list lets all of that kind through */
 
 struct hv_net_filter {
 	uint8_t mac[6];
@@ -41,11 +41,12 @@ struct hv_net_kept_frame {
 		HV_NET_ALLOWED, /* from `due` on, in its turn */
 		HV_NET_DENIED,
 	} state;
-	uint16_t head;	       /* HV_POLICY_OUT */
-	uint64_t due;	       /* ns */
-	struct hv_frame frame; /* HV_POLICY_IN, on a switch: what its sender said; without buffers */
-	size_t len;	       /* virtio header included */
-	size_t charged;	       /* bytes it counts for, whatever it is replaced by */
+	uint16_t head; /* HV_POLICY_OUT */
+	uint64_t due;  /* ns */
+	struct hv_frame
+		frame;	/* HV_POLICY_IN, on a switch: what its sender said; without buffers */
+	size_t len;	/* virtio header included */
+	size_t charged; /* bytes it counts for, whatever it is replaced by */
 	uint8_t *at;
 	uint8_t bytes[];
 };
@@ -86,7 +87,7 @@ struct hv_net_lane {
 	/* TAP */
 	uint64_t rx_until, tx_until; /* the limit says so; 0 = no */
 	bool rx_starved, tx_stalled;
-	bool rx_waits; /* for a policy */
+	bool rx_waits;	      /* for a policy */
 	size_t held;	      /* bytes in hold, header included: a frame read but not delivered */
 	bool paid;	      /* the limit has counted it */
 	size_t want, largest; /* bytes of buffers to offer the TAP; seen since that was set */
@@ -106,9 +107,7 @@ struct hv_net_lane {
 /* What the driver has said, for the next process: a copy under the device's lock. */
 struct hv_net_kept {
 	struct hv_net_filter filter;
-	uint32_t active;
-	uint8_t mac[6];
-	uint8_t announce;
+	unsigned int active;
 };
 
 struct hv_net {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "virtio/dev/scmi.h"
 
+#include <assert.h>
 #include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -9,7 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "virtio/dev/scmi_priv.h"
+#include "virtio/state.h"
 
 #define QUEUE_SIZE 64
 #define TURN_MESSAGES 32
@@ -84,26 +87,122 @@ static int scmi_work(struct hv_vdev *dev, struct hv_worker *w)
 	return done;
 }
 
+/* ---- for the next process */
+
+static_assert(sizeof(struct scmi_kept) == 4 * SCMI_PROTOCOLS + 4 + 2 * SCMI_KEPT_HELD &&
+		      sizeof(struct scmi_kept) <= HV_STATE_EXTRA,
+	      "no padding, and room for it");
+
+/* The host's lock is held, which comes before the device's. */
+static void held_changed(void *arg)
+{
+	struct scmi *scmi = arg;
+	struct scmi_kept *kept = &scmi->kept;
+	unsigned int n;
+
+	pthread_mutex_lock(&scmi->dev->lock);
+	n = hv_clock_agent_list(scmi->agent, kept->held, SCMI_KEPT_HELD);
+	kept->n_held = (uint16_t)(n < SCMI_KEPT_HELD ? n : SCMI_KEPT_HELD);
+	kept->not_held = (uint16_t)(n - kept->n_held);
+	hv_state_save(scmi->dev);
+	pthread_mutex_unlock(&scmi->dev->lock);
+}
+
+void scmi_keep_versions(struct scmi *scmi)
+{
+	pthread_mutex_lock(&scmi->dev->lock);
+	memcpy(scmi->kept.version, scmi->version, sizeof(scmi->version));
+	hv_state_save(scmi->dev);
+	pthread_mutex_unlock(&scmi->dev->lock);
+}
+
+static void scmi_keep(struct hv_vdev *dev, void *to)
+{
+	const struct scmi *scmi = dev->state;
+
+	memcpy(to, &scmi->kept, sizeof(scmi->kept));
+}
+
+static bool agreed(const struct scmi_protocol *protocol, uint32_t version)
+{
+	for (unsigned int i = 0; i < protocol->n_versions; i++)
+		if (protocol->versions[i] == version)
+			return true;
+	return version == protocol->version;
+}
+
+/* It comes from a file: what is not lent to the zone, or is no version, is left out. */
+static void take_up(struct scmi *scmi)
+{
+	const struct scmi_kept *kept = &scmi->kept;
+	enum hv_lent kind;
+	uint32_t id;
+
+	for (unsigned int i = 0; i < SCMI_PROTOCOLS; i++)
+		if (agreed(scmi_protocols[i], kept->version[i]))
+			scmi->version[i] = kept->version[i];
+	for (unsigned int i = 0; i < kept->n_held && i < SCMI_KEPT_HELD; i++)
+		if (hv_clock_held_of(kept->held[i], &kind, &id) &&
+		    scmi->lent[kind].allowed[id / 64] >> (id % 64) & 1)
+			hv_clock_agent_take(scmi->agent, kept->held[i]);
+	if (kept->not_held)
+		hv_log_warn("%s: %u of the clocks and power domains that its zone has on stay on "
+			    "until the machine boots: only %d could be noted",
+			    scmi->dev->name, kept->not_held, SCMI_KEPT_HELD);
+}
+
+static void scmi_restore(struct hv_vdev *dev, const void *from)
+{
+	struct scmi *scmi = dev->state;
+
+	memcpy(&scmi->kept, from, sizeof(scmi->kept));
+	scmi->taken_up = true;
+	/* The host's lock comes first; nobody else knows the device yet. */
+	pthread_mutex_unlock(&dev->lock);
+	take_up(scmi);
+	pthread_mutex_lock(&dev->lock);
+}
+
+/* A life has ended: the next one begins by itself. */
+static void scmi_reset_device(struct hv_vdev *dev)
+{
+	struct scmi *scmi = dev->state;
+
+	scmi->taken_up = false;
+}
+
 static int scmi_start(struct hv_vdev *dev, struct hv_worker *w, struct hv_err *err)
 {
 	struct scmi *scmi = dev->state;
+	bool taken_up;
 
 	(void)w;
 	(void)err;
 	/* There are no notifications: buffers for them wait for ever. */
 	dev->queues[VIRTIO_SCMI_VQ_RX].quiet = true;
+	pthread_mutex_lock(&dev->lock);
+	taken_up = scmi->taken_up;
+	scmi->taken_up = false;
+	pthread_mutex_unlock(&dev->lock);
+	if (taken_up)
+		return 0;
+	/* Of a life that was taken up, and ended before it began here. */
+	hv_clock_agent_release(scmi->agent);
 	for (unsigned int i = 0; i < SCMI_PROTOCOLS; i++)
 		scmi->version[i] = scmi_protocols[i]->version;
+	scmi_keep_versions(scmi);
 	return 0;
 }
 
-/* The driver that switched it on is gone. */
+/* The driver that switched it on is gone, or goes on with another process. */
 static void scmi_stop(struct hv_vdev *dev, struct hv_worker *w)
 {
 	struct scmi *scmi = dev->state;
 
 	(void)w;
-	hv_clock_agent_release(scmi->agent);
+	scmi->left = hv_vdev_leaving(dev);
+	if (!scmi->left)
+		hv_clock_agent_release(scmi->agent);
 }
 
 static void scmi_destroy(struct hv_vdev *dev)
@@ -112,7 +211,10 @@ static void scmi_destroy(struct hv_vdev *dev)
 
 	if (!scmi)
 		return;
-	hv_clock_agent_free(scmi->agent);
+	if (scmi->left)
+		hv_clock_agent_leave(scmi->agent);
+	else
+		hv_clock_agent_free(scmi->agent);
 	hv_clock_host_put(scmi->host);
 	free(scmi);
 	dev->state = NULL;
@@ -121,9 +223,14 @@ static void scmi_destroy(struct hv_vdev *dev)
 static const struct hv_vdev_ops scmi_ops = {
 	.type = "scmi",
 	.device_id = VIRTIO_ID_SCMI,
+	.reset = scmi_reset_device,
 	.start = scmi_start,
 	.work = scmi_work,
 	.stop = scmi_stop,
+	.keeps = true,
+	.kept_size = sizeof(struct scmi_kept),
+	.keep = scmi_keep,
+	.restore = scmi_restore,
 	.destroy = scmi_destroy,
 };
 
@@ -229,5 +336,7 @@ int hv_scmi_init(struct hv_vdev *dev, const char *name, const struct hv_scmi_opt
 	}
 	dev->state = scmi;
 	dev->origin = opts->origin;
+	dev->queues[VIRTIO_SCMI_VQ_RX].stock = true;
+	hv_clock_agent_watch(scmi->agent, held_changed, scmi);
 	return 0;
 }

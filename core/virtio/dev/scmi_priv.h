@@ -79,6 +79,14 @@ struct scmi_lent {
 	uint64_t allowed[HV_LENT_IDS / 64];
 };
 
+/* What the next process has to know. */
+#define SCMI_KEPT_HELD 480
+struct scmi_kept {
+	uint32_t version[SCMI_PROTOCOLS];
+	uint16_t n_held, not_held; /* not_held: for so many there was no room */
+	uint16_t held[SCMI_KEPT_HELD];
+};
+
 struct scmi {
 	struct hv_vdev *dev;
 	struct hv_clock_host *host;
@@ -86,6 +94,9 @@ struct scmi {
 	char zone[SCMI_SHORT_NAME];
 	struct scmi_lent lent[HV_LENT_KINDS];
 	uint32_t version[SCMI_PROTOCOLS]; /* agreed on; I/O thread */
+	struct scmi_kept kept;		  /* under the device's lock */
+	bool taken_up;			  /* this life began in another process; the same */
+	bool left;			  /* what it has is the next process's */
 };
 
 extern const struct scmi_protocol scmi_base, scmi_power, scmi_clock, scmi_reset;
@@ -97,6 +108,9 @@ bool scmi_offers(const struct scmi *scmi, const struct scmi_protocol *protocol);
 uint32_t scmi_version(const struct scmi *scmi, const struct scmi_protocol *protocol);
 /* Runs a command; in any case there is a status. I/O thread. */
 enum scmi_status scmi_run(struct scmi *scmi, uint32_t header, struct scmi_msg *msg);
+
+/* The versions are others. I/O thread. */
+void scmi_keep_versions(struct scmi *scmi);
 
 /* The id in a message's i-th word; false: not one of the zone's. */
 bool scmi_id(const struct scmi *scmi, enum hv_lent kind, const struct scmi_msg *msg, unsigned int i,

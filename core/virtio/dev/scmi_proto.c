@@ -149,6 +149,7 @@ static enum scmi_status negotiate(struct scmi *scmi, const struct scmi_protocol 
 	for (unsigned int i = 0; i < protocol->n_versions; i++)
 		if (protocol->versions[i] == version) {
 			scmi->version[index_of(protocol)] = version;
+			scmi_keep_versions(scmi);
 			return SCMI_SUCCESS;
 		}
 	return SCMI_NOT_SUPPORTED;

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/input.h>
 #include <linux/virtio_input.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -17,6 +18,7 @@
 
 #include "base/log.h"
 #include "virtio/dev/input.h"
+#include "virtio/state.h"
 #include "vrig.h"
 
 /*
@@ -501,6 +503,59 @@ static void test_backs_up(void **state)
 	box_free(&b);
 }
 
+static void attach_next(struct box *b, const struct hv_state_id *id, const char *dir)
+{
+	struct hv_err err = { 0 };
+
+	memset(&b->dev, 0, sizeof(b->dev));
+	assert_int_equal(hv_input_init(&b->dev, "rig/kbd", &opts, &err), 0);
+	assert_int_equal(hv_state_open(dir, id, &b->dev, &b->rig.mem, &err), 0);
+	b->rig.dev = &b->dev;
+	assert_int_equal(hv_vdev_attach(&b->dev, &b->rig.bus, id->at, id->size, VRIG_IRQ, &err), 0);
+}
+
+/* What was pressed and let go while no process read the device. */
+static void test_next_process(void **state)
+{
+	const struct hv_state_id id = {
+		.life = 1, .at = 0xa000000, .size = 0x200, .zone = 1, .irq = VRIG_IRQ
+	};
+	char dir[] = "/tmp/hvsh-evdev-XXXXXX", command[64];
+	struct hv_state *kept;
+	struct hv_err err = { 0 };
+	struct box b;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	memset(&b, 0, sizeof(b));
+	assert_int_equal(hv_input_init(&b.dev, "rig/kbd", &opts, &err), 0);
+	assert_int_equal(hv_state_create(dir, &id, &b.dev, &err), 0);
+	vrig_init(&b.rig, &b.dev, 1 << 20);
+	begin(&b);
+	REPORT(EVENT(EV_KEY, KEY_A, 1), END);
+	expect_key(&b, KEY_A, 1);
+	REPORT(EVENT(EV_KEY, KEY_LEFTSHIFT, 1), END);
+	expect_key(&b, KEY_LEFTSHIFT, 1);
+	hv_vdev_leave(&b.dev);
+	kept = b.dev.kept;
+	hv_vdev_destroy(&b.dev);
+	hv_state_close(kept, false);
+	close(fake.far);
+	fake.far = -2;
+	set(fake.keys, KEY_LEFTSHIFT);
+	set(fake.keys, KEY_B);
+	attach_next(&b, &id, dir);
+	expect(&b, EV_KEY, KEY_A, 0);
+	/* Held all the time: said again, which tells the guest nothing new. */
+	expect(&b, EV_KEY, KEY_LEFTSHIFT, 1);
+	expect_key(&b, KEY_B, 1);
+	kept = b.dev.kept;
+	box_free(&b);
+	hv_state_close(kept, false);
+	snprintf(command, sizeof(command), "rm -r %s", dir);
+	assert_int_equal(system(command), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -511,6 +566,7 @@ int main(void)
 		cmocka_unit_test_setup(test_unplugged, setup),
 		cmocka_unit_test_setup(test_lights_the_leds, setup),
 		cmocka_unit_test_setup(test_backs_up, setup),
+		cmocka_unit_test_setup(test_next_process, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

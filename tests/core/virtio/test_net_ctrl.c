@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 
 #include "net_box.h"
+#include "virtio/dev/switch.h"
+#include "virtio/state.h"
 
 #define FEATURES                                                                                   \
 	(HV_FEATURE(VIRTIO_NET_F_CTRL_VQ) | HV_FEATURE(VIRTIO_NET_F_CTRL_RX) |                     \
@@ -200,7 +202,7 @@ static void test_refusals(void **state)
 		assert_int_equal(
 			nb_ctrl(&box, NB_CTRL, bad[i].class, bad[i].cmd, bad[i].data, bad[i].len),
 			VIRTIO_NET_ERR);
-	assert_int_equal(box.dev.stats.errors, sizeof(bad) / sizeof(bad[0]));
+	vrig_wait_count(&box.dev.stats.errors, sizeof(bad) / sizeof(bad[0]));
 	/* No room for the answer; no command. */
 	at = vrig_alloc(&box.rig, 16, 16);
 	head = vrig_add(&box.rig, NB_CTRL, &(struct vrig_buf){ at, 3, false }, 1);
@@ -222,12 +224,130 @@ static void test_refusals(void **state)
 	nb_close(&box);
 }
 
+/* What a process has kept of one device, in another one: the guest sees no difference. */
+static void move(struct net_box *from, struct net_box *to)
+{
+	uint8_t kept[HV_STATE_EXTRA] = { 0 };
+
+	assert_int_equal(from->dev.ops->kept_size, to->dev.ops->kept_size);
+	pthread_mutex_lock(&from->dev.lock);
+	from->dev.ops->keep(&from->dev, kept);
+	pthread_mutex_unlock(&from->dev.lock);
+	to->dev.ops->restore(&to->dev, kept);
+}
+
+static void test_kept(void **state)
+{
+	struct net_box box, next;
+	struct hv_net_info info;
+	uint8_t data[64];
+
+	(void)state;
+	open_box(&box);
+	vrig_start(&box.rig, FEATURES, 256, 0);
+	assert_int_equal(rx(&box, VIRTIO_NET_CTRL_RX_PROMISC, 0), VIRTIO_NET_OK);
+	assert_int_equal(
+		nb_ctrl(&box, NB_CTRL, VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_ADDR_SET, third, 6),
+		VIRTIO_NET_OK);
+	assert_int_equal(nb_ctrl(&box, NB_CTRL, VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET,
+				 data, table(data, other, 1, multi2, 1)),
+			 VIRTIO_NET_OK);
+	open_box(&next);
+	move(&box, &next);
+	vrig_start(&next.rig, FEATURES, 256, 0);
+	assert_int_equal(try(&next, third), THIRD | ALL | OTHER | MULTI2);
+	assert_int_equal(vrig_config(&next.rig, 5, 1), 3);
+	nb_close(&next);
+	/* Each mode by itself. */
+	assert_int_equal(rx(&box, VIRTIO_NET_CTRL_RX_ALLMULTI, 1), VIRTIO_NET_OK);
+	open_box(&next);
+	move(&box, &next);
+	vrig_start(&next.rig, FEATURES, 256, 0);
+	assert_int_equal(try(&next, third), THIRD | ALL | OTHER | MULTI | MULTI2);
+	nb_close(&next);
+	assert_int_equal(rx(&box, VIRTIO_NET_CTRL_RX_PROMISC, 1), VIRTIO_NET_OK);
+	open_box(&next);
+	move(&box, &next);
+	vrig_start(&next.rig, FEATURES, 256, 0);
+	assert_int_equal(try(&next, third), EVERY);
+	nb_close(&next);
+	/* The cable. */
+	hv_net_set_link(&box.dev, false);
+	open_box(&next);
+	move(&box, &next);
+	hv_net_info(&next.dev, &info);
+	assert_false(info.link);
+	assert_int_equal(vrig_config(&next.rig, 6, 1), 0);
+	hv_net_set_link(&box.dev, true);
+	move(&box, &next);
+	hv_net_info(&next.dev, &info);
+	assert_true(info.link);
+	nb_close(&next);
+	nb_close(&box);
+}
+
+static void open_switched(struct net_box *box, struct hv_switch *sw, const uint8_t mac[6])
+{
+	struct hv_net_opts opts = { .sw = sw, .pairs = 3, .has_mac = true };
+
+	memcpy(opts.mac, mac, 6);
+	nb_open(box, &opts, 8 << 20);
+}
+
+static void test_pairs_kept(void **state)
+{
+	const uint16_t two = 2;
+	struct net_box box, next;
+	struct hv_net_info info;
+	struct hv_switch *sw;
+	struct hv_err err;
+
+	(void)state;
+	assert_int_equal(hv_switch_new("lan", &sw, &err), 0);
+	open_switched(&box, sw, mine);
+	vrig_start(&box.rig, FEATURES | HV_FEATURE(VIRTIO_NET_F_MQ), 256, 0);
+	assert_int_equal(nb_ctrl(&box, 6, VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, &two,
+				 sizeof(two)),
+			 VIRTIO_NET_OK);
+	open_switched(&next, sw, other);
+	hv_net_info(&next.dev, &info);
+	assert_int_equal(info.active, 1);
+	move(&box, &next);
+	hv_net_info(&next.dev, &info);
+	assert_int_equal(info.active, 2);
+	nb_close(&next);
+	nb_close(&box);
+	hv_switch_put(sw);
+}
+
+/* What cannot be begins as a life does. */
+static void test_damaged(void **state)
+{
+	uint8_t kept[HV_STATE_EXTRA];
+	struct net_box box;
+	struct hv_net_info info;
+
+	(void)state;
+	open_box(&box);
+	memset(kept, 0xff, sizeof(kept));
+	box.dev.ops->restore(&box.dev, kept);
+	memset(kept, 0, sizeof(kept));
+	box.dev.ops->restore(&box.dev, kept);
+	hv_net_info(&box.dev, &info);
+	assert_true(info.link);
+	assert_int_equal(info.active, 1);
+	assert_memory_equal(info.mac, mine, 6);
+	vrig_start(&box.rig, FEATURES, 256, 0);
+	assert_int_equal(try(&box, mine), EVERY);
+	nb_close(&box);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_filter),
-		cmocka_unit_test(test_mac),
-		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_filter),	   cmocka_unit_test(test_mac),
+		cmocka_unit_test(test_refusals),   cmocka_unit_test(test_kept),
+		cmocka_unit_test(test_pairs_kept), cmocka_unit_test(test_damaged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
