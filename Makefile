@@ -143,7 +143,7 @@ $(O)/libhvcore.a: $(CORE_OBJ)
 
 # What the objects depend on besides their sources: the flags they were built with.
 $(O)/flags: FORCE
-	@$(PKG) --print-errors --exists $(PACKAGES) || { echo "hvsh: a library is missing$(if $(ROOT), in ROOT=$(ROOT)):" \
+	@$(PKG) --print-errors --exists $(PACKAGES) $(if $(GPU),libdrm libpng) || { echo "hvsh: a library is missing$(if $(ROOT), in ROOT=$(ROOT)):" \
 		"$(if $(ROOT),scripts/sysroot.sh makes a folder that has all,scripts/setup.sh build installs it)" >&2; exit 1; }
 	@mkdir -p $(O)
 	@echo '$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) $(LIBS)' | cmp -s - $@ || \
@@ -183,7 +183,7 @@ FAULT_CALLS := $(shell sed -n 's/^\tX(\([a-z0-9_]*\)).*/\1/p' tests/core/virtio/
 $(FAULT_BIN): $(O)/tests/core/virtio/syscall_faults.o
 $(FAULT_BIN): private LDFLAGS += $(FAULT_CALLS:%=-Wl,--wrap=%)
 # cmocka 2 has new names for what it shares with cmocka 1.
-$(TEST_BIN:%=%.o) $(TEST_LIB_OBJ): private CPPFLAGS += -Itests/lib -Wno-deprecated-declarations
+$(TEST_BIN:%=%.o) $(TEST_LIB_OBJ) $(O)/tests/core/virtio/syscall_faults.o: private CPPFLAGS += -Itests/lib -Wno-deprecated-declarations
 
 $(O)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(LUA_OBJ) $(O)/libhvcore.a
 	@mkdir -p $(@D)

@@ -79,7 +79,8 @@ static int load(struct child *c)
 		.print = print,
 		.arg = c,
 	};
-	/* Read now: os.date and os.time want it. */
+	/* Read now, and named: os.time would look for a change of what it finds by itself. */
+	setenv("TZ", ":/etc/localtime", 0);
 	tzset();
 	rc = hv_cell_confine(c->fd, c->source.memory + LUA_ITSELF, &err);
 	if (!rc)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define VALUES_MAX 65536
+#define FORMAT_MAX 64
 
 /* ---- what would run where no hook is called */
 
@@ -66,7 +67,7 @@ static int find_plain(lua_State *L)
 	if (!lua_toboolean(L, 4) && strpbrk(part, "^$*+?.([%-"))
 		return no_patterns(L);
 	if (from < 0)
-		from = -from > (lua_Integer)len ? 1 : (lua_Integer)len + from + 1;
+		from = from < -(lua_Integer)len ? 1 : (lua_Integer)len + from + 1;
 	else if (from == 0)
 		from = 1;
 	if (from > (lua_Integer)len + 1) {
@@ -102,6 +103,17 @@ static int repeat(lua_State *L)
 	return 1;
 }
 
+/* (format, …); upvalue: string.format, which measures each text, however little of it is used */
+static int format(lua_State *L)
+{
+	if (lua_gettop(L) > FORMAT_MAX + 1)
+		return luaL_error(L, "in a policy's file this takes %d values at most", FORMAT_MAX);
+	lua_pushvalue(L, lua_upvalueindex(1));
+	lua_insert(L, 1);
+	lua_call(L, lua_gettop(L) - 1, 1);
+	return 1;
+}
+
 static void check_plain(lua_State *L, int idx)
 {
 	luaL_checktype(L, idx, LUA_TTABLE);
@@ -118,8 +130,8 @@ static int bounded_table(lua_State *L)
 	int n = lua_gettop(L);
 
 	check_plain(L, 1);
-	if (first && n > 4 && lua_istable(L, n))
-		check_plain(L, n);
+	if (first && !lua_isnoneornil(L, 5))
+		check_plain(L, 5);
 	for (int i = first; i && i <= n && i <= 4; i++) {
 		int is_number;
 		lua_Integer value = lua_tointegerx(L, i, &is_number);
@@ -196,6 +208,7 @@ static void set_up_string(lua_State *L, bool bounded)
 	if (bounded) {
 		luaL_setfuncs(L, instead, 0);
 		wrap(L, "rep", repeat);
+		wrap(L, "format", format);
 	}
 	lua_pop(L, 1);
 }

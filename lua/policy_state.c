@@ -14,8 +14,9 @@
 #include "lua/traceback.h"
 
 #define STEP                                                                                       \
-	200 /* instructions between two looks at the clock; each may be about a large string       \
-	     */
+	200	 /* instructions between two looks at the clock; each may be about a large string  \
+		  */
+#define CALLS 50 /* and calls: C calls C without an instruction in between */
 #define LARGE 65536 /* bytes that take so long that the clock is looked at */
 #define LINE_MAX_BYTES 512
 #define DEPTH 8 /* of the stack, for a decision */
@@ -29,6 +30,9 @@ struct hv_policy_state {
 	uint64_t until; /* processor time; 0 = without limit */
 	uint64_t allowance;
 	bool refused; /* memory, in this call */
+	unsigned int calls;
+	struct hv_buf
+		explained; /* of the failure under way; not of its memory, which may be used up */
 	/* Of the decision under way. */
 	const struct hv_question *question;
 	struct hv_answer *answer;
@@ -61,11 +65,13 @@ static void on_step(lua_State *L, lua_Debug *ar)
 	struct hv_policy_state *s = state_of(L);
 	char text[HV_DURATION_TEXT];
 
-	(void)ar;
+	if (ar->event != LUA_HOOKCOUNT && ++s->calls % CALLS)
+		return;
 	if (!is_over(s))
 		return;
 	/* Whoever catches it gets it again. */
-	lua_sethook(L, on_step, LUA_MASKCOUNT, 1);
+	s->calls = CALLS - 1;
+	lua_sethook(L, on_step, LUA_MASKCOUNT | LUA_MASKCALL, 1);
 	hv_run_where(L);
 	lua_pushfstring(L, "it has used up its %s of processor time",
 			hv_duration_format(s->allowance, text));
@@ -78,7 +84,7 @@ static void start_clock(struct hv_policy_state *s, uint64_t allowance)
 	s->allowance = allowance;
 	s->until = hv_cpu_time() + allowance;
 	s->refused = false;
-	lua_sethook(s->L, on_step, LUA_MASKCOUNT, STEP);
+	lua_sethook(s->L, on_step, LUA_MASKCOUNT | LUA_MASKCALL, STEP);
 }
 
 static void stop_clock(struct hv_policy_state *s)
@@ -93,7 +99,7 @@ static void stop_clock(struct hv_policy_state *s)
 static void look_at_clock(struct hv_policy_state *s)
 {
 	if (s->L && is_over(s))
-		lua_sethook(s->L, on_step, LUA_MASKCOUNT, 1);
+		lua_sethook(s->L, on_step, LUA_MASKCOUNT | LUA_MASKCALL, 1);
 }
 
 static void *allocate(void *arg, void *old, size_t old_size, size_t size)
@@ -185,18 +191,14 @@ static int load_file(lua_State *L)
 
 static int explain(lua_State *L)
 {
-	struct hv_buf text = { 0 };
+	struct hv_policy_state *s = state_of(L);
 	const char *message;
 
+	hv_buf_free(&s->explained);
 	hv_traceback_message(L);
 	message = lua_tostring(L, -1);
-	hv_buf_puts(&text, message);
-	hv_traceback_places(L, message, &text);
-	/* Text of the same memory: it may be used up, and then what is there has to do. */
-	if (!text.failed && text.data && lua_checkstack(L, 1) &&
-	    text.len < state_of(L)->source.memory - state_of(L)->used)
-		lua_pushlstring(L, text.data, text.len);
-	hv_buf_free(&text);
+	hv_buf_puts(&s->explained, message);
+	hv_traceback_places(L, message, &s->explained);
 	return 1;
 }
 
@@ -211,8 +213,11 @@ static void say(struct hv_policy_state *s, struct hv_buf *why)
 	if (s->refused && (!text || !strcmp(text, "not enough memory")))
 		hv_buf_printf(why, "it has used up its %s of memory",
 			      hv_size_format(s->source.memory, size));
+	else if (s->explained.data && !s->explained.failed)
+		hv_buf_puts(why, s->explained.data);
 	else
 		hv_buf_puts(why, text ?: "an error that is no text");
+	hv_buf_free(&s->explained);
 }
 
 static int load(struct hv_policy_state *s, struct hv_err *err)
@@ -269,6 +274,7 @@ void hv_policy_state_free(struct hv_policy_state *s)
 	if (!s)
 		return;
 	lua_close(s->L);
+	hv_buf_free(&s->explained);
 	free(s);
 }
 

@@ -24,6 +24,7 @@ hypervisor/test_device   test_open  user emulation answers ENOSYS to ioctls that
 virtio/test_blk          moves_data_(write_through|by_threads|past_the_cache_by_threads)|any_framing  user emulation has no preadv2 and pwritev2
 virtio/test_blk_faults   without_flush_.*|the_cache_can_.*|errors_of_waiting_.*|short_transfers_.*|misses_go_.*  user emulation has no preadv2 and pwritev2
 virtio/test_blk_slow     reset_writes_on  user emulation has no pwritev2
+virtio/test_faults_net   queues_are_switched_.*|offloads_at_the_start  user emulation does not know all ioctls of TAP devices and bridges
 virtio/test_tap          test_(offload|queues|vanish|down|refusals|bridge|reset_under_load)  user emulation does not know all ioctls of TAP devices and bridges
 '
 

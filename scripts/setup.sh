@@ -9,7 +9,7 @@ set -eu
 
 build="gcc make pkg-config libc6-dev liblua5.4-dev libfdt-dev libreadline-dev zlib1g-dev libjansson-dev liburing-dev libseccomp-dev libpng-dev libdrm-dev linux-libc-dev"
 demo="device-tree-compiler"
-test="device-tree-compiler libcmocka-dev perl clang tmux lua-check gzip util-linux xz-utils iproute2 groff-base"
+test="device-tree-compiler libcmocka-dev perl clang procps tmux lua-check gzip util-linux xz-utils iproute2 groff-base"
 # What debian.sh and the other scripts take that get more of Debian than is installed.
 packages="debian-archive-keyring tar xz-utils util-linux findutils patchelf perl"
 kmod="$packages sparse binutils"

@@ -22,7 +22,7 @@
 #define ORDER_POWER_OFF 1
 
 #define SHARED UINT32_MAX
-#define READ_MAX 256
+#define READ_MAX 240 /* as text they fit into one line of the console */
 
 static int read_register(const struct program *p, const struct program_channel *c, uint64_t reg,
 			 uint32_t *value)

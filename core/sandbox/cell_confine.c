@@ -71,19 +71,6 @@ static int add_memory(scmp_filter_ctx ctx)
 	return rc;
 }
 
-static int add_all(scmp_filter_ctx ctx, uint32_t action, const char *const *names, size_t n)
-{
-	int rc = 0;
-
-	for (size_t i = 0; i < n && !rc; i++) {
-		int number = seccomp_syscall_resolve_name(names[i]);
-
-		if (number >= 0)
-			rc = seccomp_rule_add(ctx, action, number, 0);
-	}
-	return rc;
-}
-
 static int filter(struct hv_err *err)
 {
 	scmp_filter_ctx ctx;
@@ -95,9 +82,9 @@ static int filter(struct hv_err *err)
 	if (!ctx)
 		return hv_err_nomem(err);
 	if (SANDBOX_SANITIZER) {
-		rc = add_all(ctx, SCMP_ACT_KILL_PROCESS, deadly, COUNT(deadly));
+		rc = sandbox_filter_add(ctx, SCMP_ACT_KILL_PROCESS, deadly, COUNT(deadly));
 	} else {
-		rc = add_all(ctx, SCMP_ACT_ALLOW, allowed, COUNT(allowed));
+		rc = sandbox_filter_add(ctx, SCMP_ACT_ALLOW, allowed, COUNT(allowed));
 		if (!rc)
 			rc = add_memory(ctx);
 	}

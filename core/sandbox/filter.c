@@ -263,7 +263,7 @@ static const char *const unknown[] = { "clone3", "statmount", "listmount", "map_
  */
 static const char *const quiet[] = { "fork", "vfork", "connect" };
 
-static int add_all(scmp_filter_ctx ctx, uint32_t action, const char *const *names, size_t n)
+int sandbox_filter_add(void *ctx, uint32_t action, const char *const *names, size_t n)
 {
 	int rc = 0;
 
@@ -311,7 +311,10 @@ static int add_ioctl(scmp_filter_ctx ctx)
 static int add_uevents(scmp_filter_ctx ctx)
 {
 	const struct scmp_arg_cmp cmp[] = {
-		{ .arg = 0, .op = SCMP_CMP_MASKED_EQ, .datum_a = UINT32_MAX, .datum_b = AF_NETLINK },
+		{ .arg = 0,
+		  .op = SCMP_CMP_MASKED_EQ,
+		  .datum_a = UINT32_MAX,
+		  .datum_b = AF_NETLINK },
 		{ .arg = 2,
 		  .op = SCMP_CMP_MASKED_EQ,
 		  .datum_a = UINT32_MAX,
@@ -352,12 +355,12 @@ static int add_particular(scmp_filter_ctx ctx)
 
 static int add_allowed(scmp_filter_ctx ctx)
 {
-	int rc = add_all(ctx, SCMP_ACT_ALLOW, allowed, COUNT(allowed));
+	int rc = sandbox_filter_add(ctx, SCMP_ACT_ALLOW, allowed, COUNT(allowed));
 
 	if (!rc)
-		rc = add_all(ctx, SCMP_ACT_ERRNO(ENOSYS), unknown, COUNT(unknown));
+		rc = sandbox_filter_add(ctx, SCMP_ACT_ERRNO(ENOSYS), unknown, COUNT(unknown));
 	if (!rc)
-		rc = add_all(ctx, SCMP_ACT_ERRNO(EPERM), quiet, COUNT(quiet));
+		rc = sandbox_filter_add(ctx, SCMP_ACT_ERRNO(EPERM), quiet, COUNT(quiet));
 	return rc ? rc : add_particular(ctx);
 }
 
@@ -379,7 +382,7 @@ int sandbox_filter(struct hv_err *err)
 	(void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	for (size_t i = 0; i < COUNT(deadly) && !rc; i++)
 		if (!SANDBOX_SANITIZER || strcmp(deadly[i], "ptrace") != 0)
-			rc = add_all(ctx, SCMP_ACT_KILL_PROCESS, &deadly[i], 1);
+			rc = sandbox_filter_add(ctx, SCMP_ACT_KILL_PROCESS, &deadly[i], 1);
 	if (!rc && !SANDBOX_SANITIZER)
 		rc = add_allowed(ctx);
 	if (!rc)

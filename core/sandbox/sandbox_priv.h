@@ -2,6 +2,9 @@
 #ifndef HV_SANDBOX_SANDBOX_PRIV_H
 #define HV_SANDBOX_SANDBOX_PRIV_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 #include "base/err.h"
 
 /* Sanitizers look into their own process as a debugger does, and start threads to that end. */
@@ -34,6 +37,11 @@ int sandbox_restrict(int ruleset);
 
 /* For all threads. -EOPNOTSUPP: the kernel has none. */
 int sandbox_filter(struct hv_err *err);
+/*
+ * Into a filter of libseccomp: `action` for all of these system calls. Names that this architecture
+ * or the library does not know are passed over. 0 or -errno.
+ */
+int sandbox_filter_add(void *ctx, uint32_t action, const char *const *names, size_t n);
 /* From the handler of SIGSYS: info and context are its arguments. */
 void sandbox_refused(const void *info, void *context);
 

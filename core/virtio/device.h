@@ -110,6 +110,8 @@ struct hv_vdev_ops {
 	size_t kept_size;
 	void (*keep)(struct hv_vdev *dev, void *to);
 	void (*restore)(struct hv_vdev *dev, const void *from);
+	/* Instead, when the life it is of has ended; NULL = nothing outlives that. */
+	void (*restore_reset)(struct hv_vdev *dev, const void *from);
 	/* main thread, no worker runs any more: close files, free the type's state. */
 	void (*destroy)(struct hv_vdev *dev);
 };

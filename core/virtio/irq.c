@@ -222,6 +222,15 @@ void hv_irq_raise(struct hv_irqs *irqs, struct hv_irq_zone *zone, uint32_t irq)
 	pthread_mutex_unlock(&irqs->lock);
 }
 
+void hv_irq_doubt(const struct hv_vdev *dev)
+{
+	uint32_t *kept = hv_state_injected(dev->kept);
+
+	if (kept && __atomic_load_n(kept, __ATOMIC_RELAXED) == PUSHED)
+		__atomic_store_n(kept, PUSHING, __ATOMIC_RELAXED);
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
 void hv_irq_settle(struct hv_irqs *irqs, struct hv_irq_zone *zone, const struct hv_vdev *dev,
 		   bool acked)
 {
@@ -238,6 +247,8 @@ void hv_irq_settle(struct hv_irqs *irqs, struct hv_irq_zone *zone, const struct 
 		asserted = atomic_load(&dev->interrupt_status) != 0;
 		if (acked || !asserted)
 			disarm(zone, line);
+		else if (line->injected && !line->again)
+			note(line, PUSHED);
 		line->wanted = asserted && !line->injected;
 		deliver(irqs);
 	}

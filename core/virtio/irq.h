@@ -77,6 +77,11 @@ void hv_irq_unplug(struct hv_irqs *irqs, struct hv_irq_zone *zone, const struct 
 /* The line of irq is asserted. */
 void hv_irq_raise(struct hv_irqs *irqs, struct hv_irq_zone *zone, uint32_t irq);
 /*
+ * bridge thread: before the guest gets the answer to what hv_irq_settle is called for. Killed in
+ * between, nothing is known of the line: the next process injects once more.
+ */
+void hv_irq_doubt(const struct hv_vdev *dev);
+/*
  * bridge thread: the guest wrote InterruptACK (acked), or looked at InterruptStatus or began a new
  * life of the device: what was injected for an InterruptStatus that is 0 now is over.
  */

@@ -160,8 +160,12 @@ void hv_state_restore(struct hv_vdev *dev)
 	struct hv_state *s = dev->kept;
 	const struct state_regs *r = &s->file->regs[s->newer];
 
-	if (r->resetting)
-		return; /* done: nothing of that life is left */
+	if (r->resetting) {
+		/* Done: nothing of that life is left. */
+		if (dev->ops->restore_reset)
+			dev->ops->restore_reset(dev, r->extra);
+		return;
+	}
 	dev->driver_features = r->driver_features;
 	dev->features = r->features;
 	dev->status = r->status;

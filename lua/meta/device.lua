@@ -286,7 +286,8 @@ function device:link(up, screen) end
 function device:screenshot(file, options) end
 
 ---gpu: gives the display to other programs of this machine; device:take takes it back. The guest notices neither. A service
----that was started on a virtual terminal of this machine does both by itself when the terminal is switched.
+---that was started on a virtual terminal of this machine, with a display from the beginning, does both by itself when the
+---terminal is switched.
 ---
 ---Errors: EOPNOTSUPP when it is no graphics card, or its output is memory; ENODEV when the device is gone.
 ---

@@ -80,7 +80,7 @@ local function make_device(type_name, name, raw, place, folder)
 	elseif type_name == "custom" and #ctx.errors == 0 then
 		require("hvsh.custom").define(all, function(...) return validate.fail(ctx, ...) end)
 	end
-	if all.policy then
+	if all.policy and #ctx.errors == 0 then
 		require("hvsh.policy.define").take(all, type.fields.policy.ops, function(...) return validate.fail(ctx, ...) end)
 	end
 	local device = { type = type_name, name = name, options = {} }

@@ -16,7 +16,7 @@ local WORD_LIST = '"pass", "deny" or "stall"'
 local QUEUE_MAX = 4096
 local SECTOR = 512
 -- Of files: lua/policy_engine.h.
-local MEMORY, MEMORY_MIN, MEMORY_MAX = 4 << 20, 256 << 10, 64 << 20
+local MEMORY, MEMORY_MIN, MEMORY_MAX = 4 << 20, 256 << 10, { state = 4 << 20, process = 64 << 20 }
 local DEADLINE, DEADLINE_MAX = 10000000, 10000000000
 local ARGS_MAX, ARGS_DEPTH = 16 << 10, 16
 local NOWHERE = { state = 0, process = 1 }
@@ -77,13 +77,14 @@ local function ns_of(value, key, default)
 	return ns
 end
 
-local function memory_of(value)
+local function memory_of(value, isolate)
 	if value == nil then return MEMORY end
 	local bytes, message = math.tointeger(value), nil
 	if type(value) == "string" then bytes, message = core.size(value) end
 	if not bytes then fail("memory: %s", message or "it is a size, a number or \"4M\"") end
-	if bytes < MEMORY_MIN or bytes > MEMORY_MAX then
-		fail("memory is %s; it is %s to %s", core.size_text(bytes), core.size_text(MEMORY_MIN), core.size_text(MEMORY_MAX))
+	if bytes < MEMORY_MIN or bytes > MEMORY_MAX[isolate] then
+		fail('memory is %s; with isolate = "%s" it is %s to %s', core.size_text(bytes), isolate, core.size_text(MEMORY_MIN),
+			core.size_text(MEMORY_MAX[isolate]))
 	end
 	return bytes
 end
@@ -126,10 +127,11 @@ local function read_file(options, out)
 	end
 	out.file = options.file
 	out.args = args_of(options.args)
-	out.memory = memory_of(options.memory)
+	local isolate = word_of(options.isolate, "isolate", "state", NOWHERE, '"state" or "process"')
+	out.process = NOWHERE[isolate]
+	out.memory = memory_of(options.memory, isolate)
 	out.deadline = ns_of(options.deadline, "deadline", DEADLINE)
 	if out.deadline > DEADLINE_MAX then fail("deadline is %s; it is 10s at most", core.duration_text(out.deadline)) end
-	out.process = NOWHERE[word_of(options.isolate, "isolate", "state", NOWHERE, '"state" or "process"')]
 end
 
 local function chance_of(sample)

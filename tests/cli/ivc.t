@@ -13,6 +13,7 @@ cd "$work" || exit 1
 
 script() {
 	{
+		cat "$HVSH_TESTS/lib/until.lua"
 		cat <<'LUA'
 dofile "ivc.lua"
 z = zones.linux1
@@ -27,14 +28,6 @@ function ask(con, line, answer)
   local found = assert(con:expect(answer, {timeout = "60s"}))
   assert(con:expect("linux1> ", {timeout = "60s"}))
   return found
-end
-function until_(f)
-  for _ = 1, 6000 do
-    local value = f()
-    if value then return value end
-    sleep "5ms"
-  end
-  error("it did not come", 2)
 end
 function raises(f, ...)
   local ok, message = pcall(f, ...)

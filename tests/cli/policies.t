@@ -22,6 +22,7 @@ guarded() {
 script() {
 	{
 		printf 'dofile "%s"\n' "$boot"
+		cat "$HVSH_TESTS/lib/until.lua"
 		cat <<'LUA'
 z = zones.linux1
 function ready()
@@ -31,14 +32,6 @@ function ready()
 end
 function ask(con, line, answer) assert(con:write(line .. "\r")) return assert(con:expect("\n" .. answer, {timeout = "60s"})) end
 function bps(disk) return disk and disk.limits.bps or 0 end
-function until_(f)
-  for _ = 1, 6000 do
-    local value = f()
-    if value then return value end
-    sleep "5ms"
-  end
-  error("it did not come", 2)
-end
 LUA
 		cat
 		printf '%s\n' 'os.exit(0)'

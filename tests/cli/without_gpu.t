@@ -15,7 +15,7 @@ out_lacks "/dev/gpu" "it compiles nothing of the graphics card"
 [[ $out == *-DHVSH_VIRTIO_GPU=0* ]]
 tap $? "and says so to the rest"
 
-without=$(sed -E 's/-DHVSH_VIRTIO_GPU=1/-DHVSH_VIRTIO_GPU=0/; s/"/\\"/g' <<<"$flags")
+without=$(sed -E 's/-DHVSH_VIRTIO_GPU=1/-DHVSH_VIRTIO_GPU=0/; s/-DHVSH_(VERSION|PREFIX)=([^ ]*)/-DHVSH_\1=\x27"\2"\x27/g' <<<"$flags")
 mapfile -t differ < <(grep -rlw --include='*.c' HVSH_VIRTIO_GPU core lua)
 [ ${#differ[@]} -gt 1 ]
 tap $? "sources differ: ${differ[*]}"

@@ -25,6 +25,10 @@ end
 t.test("what means nothing is refused where it is written", function()
 	local function disk(policy) return blk "root" { image = "x", policy = policy } end
 	refused(disk { decide = print, memory = "1M" }, "devices.root.policy.memory: is for a policy from a file")
+	refused(disk { file = "x.lua", memory = "8M" }, "devices.root.policy.memory: is 8M; a file in the service has 4M at most")
+	refused(disk { file = "x.lua", args = { math.huge } }, "devices.root.policy.args[1]: is")
+	refused(disk { file = "x.lua", args = { 0 / 0 } }, "devices.root.policy.args[1]: is")
+	refused(disk { file = "x.lua", args = { "a\0b" } }, "devices.root.policy.args[1]: has a zero byte in it")
 	refused(disk { file = "x.lua", memory = "1K" }, "devices.root.policy.memory: is 1024")
 	refused(disk { file = "x.lua", deadline = "11s" }, "devices.root.policy.deadline: is 11s; it is 10s at most")
 	refused(disk { file = "x.lua", isolate = "vm" }, 'devices.root.policy.isolate: is "vm"')

@@ -100,8 +100,8 @@ int hv_gpu_png_save(const char *path, const uint32_t *pixels, size_t pitch, uint
 	hv_gpu_png_load();
 	if (!lib.write)
 		return hv_err_set(err, ENOTSUP,
-				  LIBRARY " cannot be loaded (%s): install libpng16 to save "
-					  "pictures of screens",
+				  LIBRARY " cannot be loaded (%s): install libpng16 and "
+					  "start this service again",
 				  lib.why);
 	if (getrandom(&suffix, sizeof(suffix), 0) < 0)
 		return hv_err_sys(err, errno, "%s: cannot be written", path);

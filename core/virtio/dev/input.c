@@ -161,19 +161,23 @@ static void keep_down(struct hv_input *in, const uint8_t keys[KEY_CNT / 8], uint
 	pthread_mutex_unlock(&in->dev->lock);
 }
 
-/* Before a turn: what may be down at any moment of it. Whoever is killed in it has said so. */
-static void keep_before(struct hv_input *in)
+/*
+ * Before a turn: what may be down at any moment of it. Whoever is killed in it has said so. Returns
+ * for how many events that holds.
+ */
+static unsigned int keep_before(struct hv_input *in)
 {
 	struct hv_input_state after = in->given;
 	uint32_t fingers = hv_input_state_fingers(&after);
 	uint8_t keys[KEY_CNT / 8];
+	unsigned int n;
 
 	if (!in->dev->kept)
-		return;
+		return TURN_CHAINS;
 	memcpy(keys, after.keys, sizeof(keys));
 	pthread_mutex_lock(&in->lock);
-	for (unsigned int i = 0; i < TURN_CHAINS && in->tail + i != in->head; i++) {
-		struct hv_input_event e = read_event(&in->ring[(in->tail + i) % HV_INPUT_RING]);
+	for (n = 0; n < TURN_CHAINS && in->tail + n != in->head; n++) {
+		struct hv_input_event e = read_event(&in->ring[(in->tail + n) % HV_INPUT_RING]);
 
 		hv_input_state_apply(&after, &e);
 		if (e.type == EV_KEY && e.code < KEY_CNT && e.value)
@@ -183,6 +187,7 @@ static void keep_before(struct hv_input *in)
 	}
 	pthread_mutex_unlock(&in->lock);
 	keep_down(in, keys, fingers);
+	return n;
 }
 
 static void keep_after(struct hv_input *in)
@@ -261,11 +266,12 @@ static int deliver(struct hv_input *in)
 	struct hv_vq *vq = &dev->queues[EVENTQ];
 	struct hv_chain chain;
 	bool had_room;
-	int done = 0;
+	int done = 0, most = TURN_CHAINS;
 
+	/* What comes meanwhile is not in what was kept: the next turn has it. */
 	if (waiting(in))
-		keep_before(in);
-	while (done < TURN_CHAINS) {
+		most = (int)keep_before(in);
+	while (done < most) {
 		vq->quiet = !waiting(in);
 		if (vq->quiet || hv_queue_pop(&vq->ring, &chain) <= 0)
 			break;

@@ -195,6 +195,15 @@ static void restore(struct hv_vdev *dev, const void *from)
 	hv_net_set_pairs(net, kept.active);
 }
 
+static void restore_link(struct hv_vdev *dev, const void *from)
+{
+	struct hv_net *net = dev->state;
+	struct kept kept;
+
+	memcpy(&kept, from, sizeof(kept));
+	atomic_store(&net->link_wanted, !(kept.flags & KEPT_LINK_DOWN));
+}
+
 /* ---- link */
 
 static void report_link(struct hv_vdev *dev, bool up)
@@ -443,6 +452,7 @@ static const struct hv_vdev_ops ops = {
 	.kept_size = sizeof(struct kept),
 	.keep = keep,
 	.restore = restore,
+	.restore_reset = restore_link,
 	.destroy = destroy,
 };
 

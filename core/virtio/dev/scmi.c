@@ -5,6 +5,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_scmi.h>
 #include <stdlib.h>
@@ -156,7 +157,7 @@ static void scmi_restore(struct hv_vdev *dev, const void *from)
 	struct scmi *scmi = dev->state;
 
 	memcpy(&scmi->kept, from, sizeof(scmi->kept));
-	scmi->taken_up = true;
+	scmi->taken_up = dev->status & VIRTIO_CONFIG_S_DRIVER_OK;
 	/* The host's lock comes first; nobody else knows the device yet. */
 	pthread_mutex_unlock(&dev->lock);
 	take_up(scmi);
@@ -231,6 +232,7 @@ static const struct hv_vdev_ops scmi_ops = {
 	.kept_size = sizeof(struct scmi_kept),
 	.keep = scmi_keep,
 	.restore = scmi_restore,
+	.restore_reset = scmi_restore,
 	.destroy = scmi_destroy,
 };
 

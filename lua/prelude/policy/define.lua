@@ -11,6 +11,9 @@ local pcall, tostring, type = pcall, tostring, type
 
 local define = {}
 
+-- As in prelude/policy.lua: what a file may have that decides in the service.
+local STATE_MEMORY = 4 << 20
+
 -- A definition carries its policy as one text: as JSON where it is data, else as the name by which this process, and no
 -- other, knows its function.
 local functions, n_functions = {}, 0
@@ -46,6 +49,10 @@ function define.take(all, kinds, fail)
 	for _, key in ipairs(options.decide and { "args", "isolate", "memory", "deadline" } or {}) do
 		if options[key] then fail("policy." .. key, 'is for a policy from a file (file = "policy.lua")') end
 	end
+	if options.memory and options.memory > STATE_MEMORY and options.isolate ~= "process" then
+		fail("policy.memory", 'is %s; a file in the service has %s at most, with isolate = "process" it may have more',
+			core.size_text(options.memory), core.size_text(STATE_MEMORY))
+	end
 	if options.args and not options.args[1] and next(options.args) then fail("policy.args", "is no list of what the file gets") end
 	if options.on_overload == "stall" and options.timeout then
 		fail("policy.timeout", 'is given, and with on_overload = "stall" each request waits for its answer')
@@ -65,7 +72,9 @@ function define.take(all, kinds, fail)
 		return
 	end
 	if plain.file and plain.file:sub(1, 1) ~= "/" then plain.file = core.working_folder() .. "/" .. plain.file end
-	all.policy = json.encode(to_json(plain))
+	local text, why = json.encode(to_json(plain))
+	if not text then fail("policy", "cannot be handed on: %s", tostring(why)) end
+	all.policy = text
 end
 
 local function from_json(value)
@@ -113,7 +122,7 @@ function define.put(h, text)
 		require("hvsh.device").keep_policy(h, guard)
 		return nil
 	end
-	local why = term.clean(tostring(ok and message or guard)):gsub("^E%u+: ", "")
+	local why = core.plain(term.clean(tostring(ok and message or guard)))
 	return why:find "^policy" and why or "policy: " .. why
 end
 

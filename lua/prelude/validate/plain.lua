@@ -50,8 +50,13 @@ return function(check, with)
 
 	-- Texts, numbers and booleans; tables of them are lists, or have texts for keys.
 	local function data(ctx, v, path, depth)
-		if type(v) == "number" or type(v) == "boolean" then return v end
+		if type(v) == "boolean" or math.type(v) == "integer" then return v end
+		if type(v) == "number" then
+			if v - v == 0 then return v end
+			return fail(ctx, path, "is %s, which is no number to hand on", with.show(v))
+		end
 		if type(v) == "string" then
+			if v:find("\0", 1, true) then return fail(ctx, path, "has a zero byte in it: %s", with.show(v)) end
 			if utf8.len(v) then return v end
 			return fail(ctx, path, "is no UTF-8 text: %s", with.show(v))
 		end
@@ -61,6 +66,9 @@ return function(check, with)
 		local out, texts = {}, type(next(raw)) == "string"
 		if not texts and not with.length(ctx, raw, path) then return nil end
 		for key, item in next, raw do
+			if texts and type(key) == "string" and key:find("\0", 1, true) then
+				return fail(ctx, path, "has a zero byte in a key: %s", with.show(key))
+			end
 			if texts and type(key) ~= "string" then return fail(ctx, path, "has texts and numbers for keys") end
 			out[key] = data(ctx, item, join(path, key), depth + 1)
 			if out[key] == nil then return nil end

@@ -158,6 +158,14 @@ static void test_endless(void **state)
 		{ "local s = 'x' while true do s = s .. s end", "it has used up its 1M of memory" },
 		{ "local function f() return 1 + f() end f()", "" },
 		{ "local function f(...) return f(1, ...) end f()", "" },
+		/* C that calls C, with no instruction in between. */
+		{ "local s = string.rep('x', 300000) local t = {} for i = 1, 16000 do t[i] = s end "
+		  "table.sort(t, string.find)",
+		  "processor time" },
+		{ "local s = string.rep('x', 300000) getmetatable('').__close = utf8.len "
+		  "local function f(n) local x <close> = s if n > 0 then f(n - 1) end error() end "
+		  "pcall(f, 2000) error 'all are closed'",
+		  "processor time" },
 		{ "error 'out of order'", "night.lua:1: out of order" },
 		{ "error {}", "an error that is a table value" },
 		{ "return 7", "decide answered number" },
@@ -199,6 +207,8 @@ static void test_bounded(void **state)
 		"table.sort(t)",
 		"table.sort({1, 'x'})",
 		"while true do string.rep('', 1 << 62) end",
+		"table.move(t or {1}, 1, 65536, 1, setmetatable({}, {__newindex = print}), nil)",
+		"string.format(('%.0s'):rep(1000), table.unpack({}, 1, 1000))",
 	};
 	struct hv_answer a;
 	char text[512], why[1024];
@@ -222,7 +232,8 @@ static void test_bounded(void **state)
 		 "assert(a == 3 and b == 4) assert(f('abc', 'c', -1) == 3) assert(f('a.c', '.', 1, "
 		 "true) == 2) assert(not f('abc', 'x')) assert(f('abc', '', 4) == 4) "
 		 "assert(not f('abc', '', 5)) assert(('ab'):rep(2, '-') == 'ab-ab') "
-		 "assert(('').rep('', 1 << 62) == '') return 'deny' end");
+		 "assert(('').rep('', 1 << 62) == '') "
+		 "assert(('abc'):find('b', math.mininteger) == 2) return 'deny' end");
 	if (decide(text, true, &a, why) != 0)
 		fail_msg("%s", why);
 	assert_int_equal(a.word, HV_ANSWER_DENY);

@@ -50,7 +50,7 @@ static void open_cell(struct hv_cell *cell)
 static void until_gone(pid_t pid)
 {
 	/* Where nobody reaps it, a zombie is as good as gone: it has no process any more. */
-	for (int i = 0; i < 2000; i++) {
+	for (int i = 0; i < 6000; i++) {
 		char path[64], text[64] = "";
 		FILE *f;
 
@@ -189,7 +189,7 @@ static void by_opener(void)
 		CHECK(send(cells[0].fd, "hang", 4, 0) == 4);
 		hv_cell_close(&cells[0]);
 		until_gone(inmate);
-		for (int wait = 0; wait < 2000 && child_of(opener); wait++)
+		for (int wait = 0; wait < 6000 && child_of(opener); wait++)
 			poll(NULL, 0, 10);
 		CHECK(!child_of(opener));
 	}
@@ -201,7 +201,7 @@ static void by_opener(void)
 	CHECK(n == 64 && err.code == EAGAIN && strstr(err.msg, "64 processes"));
 	while (n)
 		hv_cell_close(&cells[--n]);
-	for (int wait = 0; wait < 2000 && child_of(opener); wait++)
+	for (int wait = 0; wait < 6000 && child_of(opener); wait++)
 		poll(NULL, 0, 10);
 	open_cell(&cells[0]);
 	hv_cell_close(&cells[0]);

@@ -389,7 +389,7 @@ static void test_unasked(void **state)
 		if (i)
 			assert_int_equal(e->ops->decide(e, &q, &a, &why), 0);
 		assert_int_equal(
-			poll(&(struct pollfd){ .fd = e->ops->fd(e), .events = POLLIN }, 1, 20000),
+			poll(&(struct pollfd){ .fd = e->ops->fd(e), .events = POLLIN }, 1, 60000),
 			1);
 		assert_int_equal(e->ops->idle(e, &why), -EPROTO);
 		rig_has(why.data, "something without being asked");

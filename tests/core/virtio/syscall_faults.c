@@ -19,6 +19,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "vrig.h"
+
 #define BLOCK 512u /* a short transfer to a disk ends between two of its blocks */
 
 static const char *const names[SF_CALL_COUNT] = {
@@ -48,6 +50,20 @@ static _Thread_local bool mine;
 void sf_mine(void)
 {
 	mine = true;
+}
+
+int sf_begin(void **state)
+{
+	(void)state;
+	sf_mine();
+	return 0;
+}
+
+int sf_end(void **state)
+{
+	(void)state;
+	sf_disarm();
+	return 0;
 }
 
 void sf_arm_on(struct sf_fault fault, unsigned int nth, unsigned int times, const char *thread)
@@ -160,6 +176,21 @@ struct sf_owned sf_count(void)
 	busy_pipe(true);
 	busy_pipe(false);
 	return (struct sf_owned){ entries("/proc/self/fd"), entries("/proc/self/task") };
+}
+
+void sf_expect(struct sf_owned before)
+{
+	struct sf_owned now = sf_count();
+	uint64_t deadline = 0;
+
+	while (now.fds > before.fds || now.threads > before.threads) {
+		char what[128];
+
+		snprintf(what, sizeof(what), "%u descriptors and %u threads (there are %u and %u)",
+			 before.fds, before.threads, now.fds, now.threads);
+		vrig_pause(&deadline, what);
+		now = sf_count();
+	}
 }
 
 static bool on_its_thread(void)

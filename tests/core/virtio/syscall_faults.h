@@ -91,14 +91,22 @@ extern _Atomic bool sf_nowait_refused;
 
 /* The calling thread belongs to the test. */
 void sf_mine(void);
+/* Around a test, for cmocka: sf_mine, and sf_disarm. */
+int sf_begin(void **state);
+int sf_end(void **state);
 
 /* "pwritev2 EIO", in a place of its own per thread. */
 const char *sf_name(struct sf_fault fault);
 
-/* Descriptors and threads of this process: the same before and after. */
+/* Descriptors and threads of this process. */
 struct sf_owned {
 	unsigned int fds, threads;
 };
 struct sf_owned sf_count(void);
+/*
+ * There are no more than before. Waits for it: a thread that was joined, or one of the kernel's for
+ * a ring, is listed a little longer.
+ */
+void sf_expect(struct sf_owned before);
 
 #endif

@@ -74,11 +74,21 @@ static void check_told(const char *name, unsigned int place)
 			 kept_log_text());
 }
 
+/* What was hit is told, and nothing else is. */
+static void check_said(const struct fault *f, bool hit, unsigned int place)
+{
+	if (hit && f->outcome != NOTHING)
+		check_told(sf_name(f->fault), place);
+	else if (kept_log_lines())
+		fail_msg("%s at place %u: said for nothing: %s", sf_name(f->fault), place,
+			 kept_log_text());
+}
+
 typedef bool once_fn(const struct fault *f, unsigned int place, unsigned int keep);
 
 static void sweep(once_fn *once, const struct fault *faults, unsigned int n, unsigned int arg)
 {
-	struct sf_owned before, after;
+	struct sf_owned before;
 
 	/* The first threads of a program bring some of the sanitizer's. */
 	assert_false(once(&faults[0], UINT_MAX, arg));
@@ -91,9 +101,7 @@ static void sweep(once_fn *once, const struct fault *faults, unsigned int n, uns
 		if (getenv("SF_VERBOSE"))
 			print_message("%s: %u places\n", sf_name(faults[i].fault), place - 1);
 	}
-	after = sf_count();
-	assert_int_equal(after.fds, before.fds);
-	assert_int_equal(after.threads, before.threads);
+	sf_expect(before);
 }
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -167,11 +175,7 @@ static bool log_once(const struct fault *f, unsigned int place, unsigned int kee
 	read_logs(got, sizeof(got));
 	if (keep && strcmp(got, want) && !(hit && f->outcome == LOST))
 		fail_msg("%s at place %u: the log is '%s'", sf_name(f->fault), place, got);
-	if (hit && f->outcome != NOTHING)
-		check_told(sf_name(f->fault), place);
-	else if (kept_log_lines())
-		fail_msg("%s at place %u: said for nothing: %s", sf_name(f->fault), place,
-			 kept_log_text());
+	check_said(f, hit, place);
 	return hit;
 }
 
@@ -291,11 +295,7 @@ static bool pty_once(const struct fault *f, unsigned int place, unsigned int arg
 	expect_input("again");
 	close(fd);
 	crig_free(&c);
-	if (hit && f->outcome != NOTHING)
-		check_told(sf_name(f->fault), place);
-	else if (kept_log_lines())
-		fail_msg("%s at place %u: said for nothing: %s", sf_name(f->fault), place,
-			 kept_log_text());
+	check_said(f, hit, place);
 	return hit;
 }
 

@@ -137,7 +137,7 @@ static void once_each(void **state)
 		{ { SF_ppoll, ENOMEM }, NOTHING },	 { { SF_event_read, EAGAIN }, NOTHING },
 		{ { SF_event_write, EAGAIN }, NOTHING },
 	};
-	struct sf_owned before, after;
+	struct sf_owned before;
 
 	(void)state;
 	/* The first threads of a program bring some of the sanitizer's. */
@@ -146,9 +146,7 @@ static void once_each(void **state)
 	for (unsigned int i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
 		for (unsigned int place = 1; once(&faults[i], place); place++)
 			assert_true(place < PLACES_MAX);
-	after = sf_count();
-	assert_int_equal(after.fds, before.fds);
-	assert_int_equal(after.threads, before.threads);
+	sf_expect(before);
 }
 
 /* A TAP that fails for long is told of, and asked now and then only. */
@@ -378,20 +376,12 @@ static void without_memory(void **state)
 
 static int begin(void **state)
 {
-	(void)state;
-	sf_mine();
+	sf_begin(state);
 	have_network = nb_own_network();
 	return 0;
 }
 
-static int drop(void **state)
-{
-	(void)state;
-	sf_disarm();
-	return 0;
-}
-
-#define TEST(f) cmocka_unit_test_teardown(f, drop)
+#define TEST(f) cmocka_unit_test_teardown(f, sf_end)
 
 int main(void)
 {

@@ -147,21 +147,7 @@ static void models(void **state)
 		assert_true(place < PLACES_MAX);
 }
 
-static int begin(void **state)
-{
-	(void)state;
-	sf_mine();
-	return 0;
-}
-
-static int drop(void **state)
-{
-	(void)state;
-	sf_disarm();
-	return 0;
-}
-
-#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, drop)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, sf_begin, sf_end)
 
 int main(void)
 {

@@ -149,7 +149,7 @@ static void sleeps(void **state)
 		{ { SF_ppoll, EINTR }, NULL },		 { { SF_ppoll, ENOMEM }, NULL },
 		{ { SF_event_read, EAGAIN }, NULL },	 { { SF_event_write, EAGAIN }, NULL },
 	};
-	struct sf_owned before = sf_count(), after;
+	struct sf_owned before = sf_count();
 	struct srig rig;
 	struct hv_gdev dev;
 
@@ -176,26 +176,10 @@ static void sleeps(void **state)
 		srig_close(&rig);
 		srig_echo_free(echo);
 	}
-	after = sf_count();
-	assert_int_equal(after.fds, before.fds);
-	assert_int_equal(after.threads, before.threads);
+	sf_expect(before);
 }
 
-static int begin(void **state)
-{
-	(void)state;
-	sf_mine();
-	return 0;
-}
-
-static int drop(void **state)
-{
-	(void)state;
-	sf_disarm();
-	return 0;
-}
-
-#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, drop)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, sf_begin, sf_end)
 
 int main(void)
 {
