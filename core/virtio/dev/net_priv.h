@@ -211,6 +211,12 @@ void hv_net_ctrl_reset(struct hv_net *net);
 /* Filter and pairs are as they shall be found by the next process. net->lock held. */
 void hv_net_ctrl_keep(struct hv_net *net);
 
+/* net_keep.c: what the next process gets to know, of struct hv_vdev_ops. */
+#define HV_NET_STATE_SIZE (28 + 12 * HV_NET_MACS)
+void hv_net_keep(struct hv_vdev *dev, void *to);
+void hv_net_restore(struct hv_vdev *dev, const void *from);
+void hv_net_restore_link(struct hv_vdev *dev, const void *from);
+
 /* net.c */
 bool hv_net_is_device_mac(const uint8_t *mac);
 /* The first n pairs are in use from now on; -errno when the TAP does not follow. net->lock held. */

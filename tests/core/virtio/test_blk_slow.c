@@ -73,7 +73,8 @@ static void start(uint64_t features)
 	blk_box_start(&box, features, 0);
 }
 
-#define POOL 8 /* threads of the engine */
+#define POOL 8	     /* threads of the engine */
+#define IN_A_TURN 30 /* requests that the worker takes in one, at least */
 
 struct reads {
 	struct virtio_blk_outhdr *header;
@@ -146,10 +147,16 @@ static void reset_calls_reads_off(void **state)
 	(void)state;
 	start(F(FLUSH));
 	atomic_store(&gate, true);
-	send_reads(&reads, 40);
+	/* The worker finds all of them at once, and has taken them when it hears of the reset. */
+	hv_vdev_pause(&box.dev, true);
+	while (!atomic_load(&box.dev.workers[0].sleeping))
+		vrig_pause(&deadline, "the worker to sleep");
+	send_reads(&reads, IN_A_TURN);
+	hv_vdev_pause(&box.dev, false);
 	wait_at_gate(POOL);
+	deadline = 0;
 	later = vrig_write_async(&box.rig, VIRTIO_MMIO_STATUS, 0, 1);
-	while (atomic_load(&box.dev.stats.requests) < 40 - POOL)
+	while (atomic_load(&box.dev.stats.requests) < IN_A_TURN - POOL)
 		vrig_pause(&deadline, "the reads to be called off");
 	assert_true(later);
 	assert_int_equal(atomic_load(&box.rig.released[1]), 0);
