@@ -154,12 +154,9 @@ static void serve_read(struct hv_bridge *b, const struct hv_bridge_req *req,
 	uint64_t off = req->address - w->at;
 	unsigned int size = (unsigned int)req->size;
 	uint64_t value = w->dev ? hv_vdev_read(w->dev, off, size) : empty_slot(off);
-	bool settles = w->dev && off == VIRTIO_MMIO_INTERRUPT_STATUS && !value;
 
-	if (settles)
-		hv_irq_doubt(w->dev);
 	answer(b, cpu, value);
-	if (settles)
+	if (w->dev && off == VIRTIO_MMIO_INTERRUPT_STATUS && !value)
 		hv_irq_settle(b->irqs, w->irqs, w->dev, false);
 }
 
@@ -175,11 +172,8 @@ static void serve_write(struct hv_bridge *b, const struct hv_bridge_req *req,
 {
 	uint64_t off = req->address - w->at;
 	bool hold = may_wait(off, req->value);
-	bool settles = w->dev && (off == VIRTIO_MMIO_INTERRUPT_ACK || off == VIRTIO_MMIO_STATUS);
 	bool later = false;
 
-	if (settles)
-		hv_irq_doubt(w->dev);
 	if (w->dev) {
 		/* Before the write: the device may let the CPU go before the write returns. */
 		if (hold)
@@ -190,7 +184,7 @@ static void serve_write(struct hv_bridge *b, const struct hv_bridge_req *req,
 	}
 	if (!later)
 		answer(b, cpu, 0);
-	if (settles)
+	if (w->dev && (off == VIRTIO_MMIO_INTERRUPT_ACK || off == VIRTIO_MMIO_STATUS))
 		hv_irq_settle(b->irqs, w->irqs, w->dev, off == VIRTIO_MMIO_INTERRUPT_ACK);
 }
 

@@ -10,14 +10,11 @@
 /* Of failed hypercalls every so many-th is said. */
 #define SAY_EVERY 1000
 
-/* What is kept of a line: an interrupt that was not acknowledged is being put into the ring, or
- * was.
+/*
+ * How often an interrupt that nobody acknowledges is injected, by one process after the other: the
+ * first may not have arrived. More of them would fill the CPU's list.
  */
-enum {
-	QUIET,
-	PUSHING,
-	PUSHED,
-};
+#define TRIES 3
 
 void hv_irqs_init(struct hv_irqs *irqs, struct hv_hyp *hyp, struct hv_bridge_page *page)
 {
@@ -65,6 +62,14 @@ static struct hv_irq_line *line_of(struct hv_irq_zone *zone, const struct hv_vde
 	return NULL;
 }
 
+static void note(struct hv_irq_line *line, uint32_t injected)
+{
+	line->injected = injected;
+	if (line->kept)
+		__atomic_store_n(line->kept, injected, __ATOMIC_RELAXED);
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
 void hv_irq_plug(struct hv_irqs *irqs, struct hv_irq_zone *zone, const struct hv_vdev *dev,
 		 uint32_t irq)
 {
@@ -78,29 +83,21 @@ void hv_irq_plug(struct hv_irqs *irqs, struct hv_irq_zone *zone, const struct hv
 		.kept = hv_state_injected(dev->kept),
 	};
 	if (hv_state_is_adopted(dev->kept) && *line->kept) {
-		line->injected = true;
-		line->again = *line->kept != PUSHED;
-		zone->unproven++;
+		note(line, *line->kept < TRIES ? *line->kept : TRIES);
+		line->again = line->injected < TRIES;
+		zone->unproven += line->injected;
 		/* It may be in the ring, and nobody has told the hypervisor. */
 		irqs->undelivered |= is_pending(irqs->page);
 	}
 	pthread_mutex_unlock(&irqs->lock);
 }
 
-static void note(struct hv_irq_line *line, uint32_t state)
-{
-	line->injected = state != QUIET;
-	if (line->kept)
-		__atomic_store_n(line->kept, state, __ATOMIC_RELAXED);
-	atomic_signal_fence(memory_order_seq_cst);
-}
-
 /* Callers hold the lock. */
 static void disarm(struct hv_irq_zone *zone, struct hv_irq_line *line)
 {
-	if (line->injected && !zone->held)
-		zone->unproven--;
-	note(line, QUIET);
+	if (!zone->held)
+		zone->unproven -= line->injected;
+	note(line, 0);
 	line->again = false;
 }
 
@@ -132,7 +129,7 @@ static bool push(struct hv_bridge_page *page, uint32_t zone, uint32_t irq)
 
 static bool may_go(const struct hv_irq_zone *zone, const struct hv_irq_line *line)
 {
-	return line->again || (!line->injected && zone->unproven < HV_IRQ_MAX);
+	return (line->again || !line->injected) && zone->unproven < HV_IRQ_MAX;
 }
 
 /* Puts what is wanted and may go into the ring; whether it put anything. Callers hold the lock. */
@@ -143,20 +140,18 @@ static bool fill(struct hv_irqs *irqs)
 	for (struct hv_irq_zone *zone = irqs->zones; zone; zone = zone->next) {
 		for (unsigned int i = 0; i < HV_BRIDGE_DEVICES; i++) {
 			struct hv_irq_line *line = &zone->lines[i];
-			bool before = line->injected;
 
 			if (!line->wanted || !may_go(zone, line))
 				continue;
-			/* Who is killed between the two notes leaves it to the next process to push
-			 * it once more. */
-			note(line, PUSHING);
+			/* First: whoever is killed in between has said too much, never too
+			 * little. */
+			note(line, line->injected + 1);
 			if (!push(irqs->page, zone->id, line->irq)) {
-				note(line, before ? PUSHING : QUIET);
+				note(line, line->injected - 1);
 				return any;
 			}
-			note(line, PUSHED);
 			line->wanted = false;
-			zone->unproven += !line->again;
+			zone->unproven++;
 			line->again = false;
 			any = true;
 		}
@@ -222,15 +217,6 @@ void hv_irq_raise(struct hv_irqs *irqs, struct hv_irq_zone *zone, uint32_t irq)
 	pthread_mutex_unlock(&irqs->lock);
 }
 
-void hv_irq_doubt(const struct hv_vdev *dev)
-{
-	uint32_t *kept = hv_state_injected(dev->kept);
-
-	if (kept && __atomic_load_n(kept, __ATOMIC_RELAXED) == PUSHED)
-		__atomic_store_n(kept, PUSHING, __ATOMIC_RELAXED);
-	atomic_signal_fence(memory_order_seq_cst);
-}
-
 void hv_irq_settle(struct hv_irqs *irqs, struct hv_irq_zone *zone, const struct hv_vdev *dev,
 		   bool acked)
 {
@@ -247,8 +233,6 @@ void hv_irq_settle(struct hv_irqs *irqs, struct hv_irq_zone *zone, const struct 
 		asserted = atomic_load(&dev->interrupt_status) != 0;
 		if (acked || !asserted)
 			disarm(zone, line);
-		else if (line->injected && !line->again)
-			note(line, PUSHED);
 		line->wanted = asserted && !line->injected;
 		deliver(irqs);
 	}

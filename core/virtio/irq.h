@@ -25,9 +25,9 @@
  * a deferred register write: while a zone has such a CPU, acknowledgements (by its other CPUs)
  * make no room.
  *
- * Of a device that another process served it is known what was injected. Nothing is injected twice
- * for that, or services that end soon after their start would fill the CPU's list; but what a
- * process was just putting into the ring when it was killed.
+ * Of a device that another process served it is known how often its interrupt was injected. It is
+ * injected once more, since the last time may not have arrived: but a few times at most, or
+ * services that end soon after their start would fill the CPU's list. All of them are counted.
  *
  * One short lock for lines and result ring; the hypercall is made without it. Any thread but where
  * said.
@@ -37,10 +37,10 @@
 struct hv_irq_line {
 	const struct hv_vdev *dev; /* NULL = free */
 	uint32_t irq;
-	bool wanted;	/* to be injected */
-	bool injected;	/* and not acknowledged */
-	bool again;	/* though injected, by a process that is gone: it may not be in the ring */
-	uint32_t *kept; /* whether injected, for the next process; NULL = there is none */
+	bool wanted;	   /* to be injected */
+	uint32_t injected; /* how often, and not acknowledged */
+	bool again;	   /* though injected, by a process that is gone: it may not have arrived */
+	uint32_t *kept;	   /* `injected` for the next process; NULL = there is none */
 };
 
 struct hv_irq_zone {
@@ -76,11 +76,6 @@ void hv_irq_unplug(struct hv_irqs *irqs, struct hv_irq_zone *zone, const struct 
 
 /* The line of irq is asserted. */
 void hv_irq_raise(struct hv_irqs *irqs, struct hv_irq_zone *zone, uint32_t irq);
-/*
- * bridge thread: before the guest gets the answer to what hv_irq_settle is called for. Killed in
- * between, nothing is known of the line: the next process injects once more.
- */
-void hv_irq_doubt(const struct hv_vdev *dev);
 /*
  * bridge thread: the guest wrote InterruptACK (acked), or looked at InterruptStatus or began a new
  * life of the device: what was injected for an InterruptStatus that is 0 now is over.

@@ -65,8 +65,7 @@ struct hv_queue_keep *hv_state_queue(struct hv_state *state, unsigned int queue)
 /* Its interrupt status, at least; any thread, no lock. */
 void hv_state_raise(struct hv_state *state, uint32_t cause);
 void hv_state_lower(struct hv_state *state, uint32_t cause);
-/* What irq.c knows of an interrupt that was not acknowledged; 0 = there is none. NULL when state
- * is. */
+/* How often its interrupt was injected, and not acknowledged. NULL when state is. */
 uint32_t *hv_state_injected(struct hv_state *state);
 
 /* ---- the bridge: register requests that are taken and not answered */

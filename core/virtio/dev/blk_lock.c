@@ -6,10 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/now.h"
 #include "virtio/dev/blk_image.h"
+
+#define PATIENCE UINT64_C(5000000000) /* ns */
 
 /* Does that descriptor of that process hold a lock? The kernel says so in its fdinfo. */
 static bool fd_locks(const char *pid, const char *fd)
@@ -92,18 +96,39 @@ static bool find_holder(int fd, char *text, size_t size)
 	return found;
 }
 
+/*
+ * 0 or errno. A process that was killed holds its lock until the kernel has done its last
+ * operation, and is nobody's any more by then: that is waited for.
+ */
+static int take(int fd, struct flock *lock, char *holder, size_t size)
+{
+	const struct timespec pause = { .tv_nsec = 10000000 };
+	uint64_t until = hv_now() + PATIENCE;
+
+	for (;;) {
+		int rc = fcntl(fd, F_OFD_SETLK, lock) ? errno : 0;
+
+		if (rc != EAGAIN && rc != EACCES)
+			return rc;
+		if (find_holder(fd, holder, size))
+			return rc;
+		if (hv_now() >= until) {
+			snprintf(holder, size, "another process");
+			return rc;
+		}
+		nanosleep(&pause, NULL);
+	}
+}
+
 int hv_blk_lock(int fd, const char *path, bool write, struct hv_err *err)
 {
 	struct flock lock = { .l_type = write ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET };
 	char holder[96];
-	int rc;
+	int rc = take(fd, &lock, holder, sizeof(holder));
 
-	if (!fcntl(fd, F_OFD_SETLK, &lock))
+	if (!rc)
 		return 0;
-	rc = errno;
 	if (rc == EAGAIN || rc == EACCES) {
-		if (!find_holder(fd, holder, sizeof(holder)))
-			snprintf(holder, sizeof(holder), "another process");
 		return hv_err_set(err, EBUSY, "%s: in use by %s; %s", path, holder,
 				  write ? "a disk that is written to must be its only user"
 					: "it can be shared only while nobody writes to it");

@@ -335,7 +335,7 @@ static bool has_used(void *arg)
 }
 
 /* The CPU takes no interrupt meanwhile: more than seven on its list would be hvisor's end. */
-static void starts_in_a_row_send_nothing_twice(void **state)
+static void starts_in_a_row_fill_no_list(void **state)
 {
 	struct hv_gbuf buf = { srig_ram(1) + BUFFERS_AT, 16 };
 	struct hv_gdev rng;
@@ -442,8 +442,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_killed_service_is_not_noticed, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_clean_restart_is_not_noticed, setup, teardown),
-		cmocka_unit_test_setup_teardown(starts_in_a_row_send_nothing_twice, setup,
-						teardown),
+		cmocka_unit_test_setup_teardown(starts_in_a_row_fill_no_list, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_does_not_fit_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(another_version_is_refused, setup, teardown),
 	};
