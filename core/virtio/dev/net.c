@@ -238,11 +238,13 @@ int hv_net_set_pairs(struct hv_net *net, unsigned int n)
 		atomic_store(&net->active, was < net->attached ? was : net->attached);
 		hv_vdev_warn(net->dev, "%s; pairs of queues in use: %u", err.msg,
 			     atomic_load(&net->active));
-		return rc;
+	} else {
+		atomic_store(&net->active, n);
+		rc = 0;
 	}
-	atomic_store(&net->active, n);
+	/* A worker that saw its queue out of use for that moment waits for nothing any more. */
 	hv_vdev_poke(net->dev);
-	return 0;
+	return rc;
 }
 
 static int set_offloads(struct hv_net_lane *lane, struct hv_err *err)

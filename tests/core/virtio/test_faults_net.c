@@ -190,9 +190,27 @@ static void need_network(void)
 	}
 }
 
+/* The other queues' workers are kept awake meanwhile: each looks at its queue in all the moments in
+ * which the switch is half done. */
 static uint8_t set_pairs(uint16_t n)
 {
-	return nb_ctrl(&box, 6, VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, &n, 2);
+	uint8_t *at = vrig_alloc(&box.rig, 5, 16);
+	struct vrig_buf bufs[] = { { at, 4, false }, { at + 4, 1, true } };
+	uint64_t deadline = 0;
+	struct vrig_used used;
+
+	at[0] = VIRTIO_NET_CTRL_MQ;
+	at[1] = VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET;
+	memcpy(at + 2, &n, 2);
+	at[4] = 0xee;
+	assert_true(vrig_add(&box.rig, 6, bufs, 2) >= 0);
+	vrig_kick(&box.rig, 6);
+	while (!vrig_poll(&box.rig, 6, &used)) {
+		for (unsigned int q = 2; q < 6; q += 2)
+			vrig_write(&box.rig, VIRTIO_MMIO_QUEUE_NOTIFY, q);
+		vrig_pause(&deadline, "the switch of queues");
+	}
+	return at[4];
 }
 
 /* Frames of many connections, which the kernel spreads over the queues that are on: all arrive. */
@@ -255,7 +273,8 @@ static bool switch_once(unsigned int place)
 		vrig_kick(&box.rig, 2 * q);
 	}
 	assert_int_equal(set_pairs(1), VIRTIO_NET_OK);
-	sf_arm((struct sf_fault){ SF_ioctl, ENOMEM }, place, 1);
+	/* The thread that switches: the others may still be at their start, and ask for offloads. */
+	sf_arm_on((struct sf_fault){ SF_ioctl, ENOMEM }, place, 1, "net-0");
 	for (unsigned int i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		if (set_pairs(steps[i]) == VIRTIO_NET_OK)
 			active = steps[i];
