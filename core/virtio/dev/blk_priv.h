@@ -10,9 +10,9 @@
 #include "virtio/dev/blk_image.h"
 
 /*
- * Private to virtio-blk: blk.c is the device (options, registers, lives), blk_req.c takes
- * requests from the rings and answers them, blk_policy.c keeps those that a policy decides about,
- * blk_io.c moves their data.
+ * Private to virtio-blk: blk.c is the device (options, registers), blk_worker.c the turns and lives
+ * of its threads, blk_req.c takes requests from the rings and answers them, blk_policy.c keeps those
+ * that a policy decides about, blk_io.c moves their data.
  */
 #define BLK_SECTOR 512u
 #define BLK_CHUNK (UINT64_C(1) << 20)          /* one operation moves at most this */
@@ -136,7 +136,7 @@ static inline struct hv_blk *blk_of(struct hv_vdev *dev)
 	return dev->state;
 }
 
-/* blk_req.c */
+/* blk_worker.c */
 int blk_worker_start(struct hv_blk *blk, struct hv_worker *w, struct hv_err *err);
 /*
  * Waits for what is in flight. call_off: nobody will read the answers, so reads that have not begun
@@ -149,6 +149,17 @@ bool blk_worker_drain(struct blk_worker *bw);
 int blk_worker_turn(struct blk_worker *bw);
 /* Something in flight has ended. */
 bool blk_worker_ready(struct blk_worker *bw);
+
+/* blk_req.c */
+
+enum blk_taken {
+	BLK_TOOK,
+	BLK_NOTHING_THERE,
+	BLK_MUST_WAIT,    /* for a limit, or until less is under way */
+	BLK_OTHER_POLICY, /* than the one this turn began with */
+};
+/* The queue's next request: checked, and begun, held or answered. */
+enum blk_taken blk_req_take(struct blk_worker *bw, struct hv_vq *vq);
 /* rc 0: answers OK; < 0: IOERR, and says what is wrong with the image. */
 void blk_req_finish(struct blk_req *req, int rc);
 /* Answers a request that was not begun with that status. */
