@@ -100,7 +100,7 @@ static bool take_mac(struct program *p, const char *name, char **args, uint8_t m
 {
 	char *text = word(args);
 
-	if (!p->net.dev) {
+	if (!p->net.pair.dev) {
 		say_error(p, name, -ENODEV);
 		return false;
 	}
@@ -155,7 +155,7 @@ static void run_devices(struct program *p, char *args)
 			    " interrupts\r\n",
 			    dev->at, dev->irq, dev->id, dev->features, dev->interrupts);
 	}
-	if (p->net.dev)
+	if (p->net.pair.dev)
 		program_say(p, "frames: %" PRIu64 " received, %" PRIu64 " sent\r\n",
 			    p->net.received, p->net.sent);
 }

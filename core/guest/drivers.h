@@ -2,7 +2,7 @@
 #ifndef HV_GUEST_DRIVERS_H
 #define HV_GUEST_DRIVERS_H
 
-#include "guest/driver.h"
+#include "guest/pair.h"
 
 /*
  * The small guest's drivers, each on a device that hv_gdev_probe has found. start negotiates, sets
@@ -13,10 +13,7 @@
 
 /* Console: one port. */
 struct hv_gconsole {
-	struct hv_gdev *dev;
-	uint64_t in_at, out_at;
-	uint16_t n_in, n_out;
-	uint32_t out_busy; /* bit per output buffer */
+	struct hv_gpair pair;
 	/* What was received and not yet read: a buffer of the device's. */
 	unsigned int have, have_buf, have_off;
 };
@@ -60,11 +57,8 @@ int hv_gblk_write(struct hv_gblk *blk, uint64_t offset, const void *bytes, size_
 /* Network: whole frames, one at a time, without offloads. */
 #define HV_GNET_FRAME 1514
 struct hv_gnet {
-	struct hv_gdev *dev;
+	struct hv_gpair pair;
 	uint8_t mac[6];
-	uint64_t in_at, out_at;
-	uint16_t n_in, n_out;
-	uint64_t out_busy;
 	uint64_t received, sent;
 };
 int hv_gnet_start(struct hv_gnet *net, struct hv_gdev *dev);

@@ -88,7 +88,7 @@ void program_receive(struct program *p)
 	uint8_t frame[HV_GNET_FRAME];
 	int n;
 
-	while (p->net.dev && !p->dead && (n = hv_gnet_receive(&p->net, frame, sizeof(frame))) > 0)
+	while (p->net.pair.dev && !p->dead && (n = hv_gnet_receive(&p->net, frame, sizeof(frame))) > 0)
 		if (is_mine(p, frame, (size_t)n))
 			answer(p, frame, (size_t)n);
 }

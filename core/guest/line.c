@@ -54,7 +54,7 @@ void program_read(struct program *p)
 	memcpy(bytes, p->typed, typed);
 	p->n_typed = 0;
 	type_all(p, &p->screen_line, PROGRAM_SCREEN, bytes, typed);
-	while (p->console.dev && !p->dead &&
+	while (p->console.pair.dev && !p->dead &&
 	       (n = hv_gconsole_read(&p->console, bytes, sizeof(bytes))) > 0)
 		type_all(p, &p->console_line, PROGRAM_CONSOLE, bytes, (size_t)n);
 }

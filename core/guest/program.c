@@ -40,7 +40,7 @@ void program_say(struct program *p, const char *fmt, ...)
 	len = (size_t)rc < sizeof(text) ? (size_t)rc : sizeof(text) - 1;
 	if (p->to & PROGRAM_SCREEN)
 		terminal_print(&p->terminal, text, len);
-	if (!(p->to & PROGRAM_CONSOLE) || !p->console.dev)
+	if (!(p->to & PROGRAM_CONSOLE) || !p->console.pair.dev)
 		return;
 	rc = hv_gconsole_write(&p->console, text, len);
 	if (rc == -ESHUTDOWN)
@@ -52,10 +52,10 @@ static bool arrived(struct program *p)
 {
 	bool any = false;
 
-	if (p->console.dev)
-		any |= hv_gring_listen(&p->console.dev->rings[0]);
-	if (p->net.dev)
-		any |= hv_gring_listen(&p->net.dev->rings[0]);
+	if (p->console.pair.dev)
+		any |= hv_gring_listen(&p->console.pair.dev->rings[0]);
+	if (p->net.pair.dev)
+		any |= hv_gring_listen(&p->net.pair.dev->rings[0]);
 	any |= program_input_arrived(p);
 	return any;
 }
@@ -198,9 +198,9 @@ static void start_console(struct program *p)
 	if (!dev)
 		return;
 	if (hv_gconsole_start(&p->console, dev) < 0)
-		p->console.dev = NULL;
+		p->console.pair.dev = NULL;
 	banner(p);
-	if (p->console.dev) {
+	if (p->console.pair.dev) {
 		say_device(p, dev, "console", 0);
 		program_say(p, "\r\n");
 	}
@@ -236,7 +236,7 @@ static void start_net(struct program *p, struct hv_gdev *dev)
 
 	say_device(p, dev, "network", rc);
 	if (rc < 0)
-		p->net.dev = NULL;
+		p->net.pair.dev = NULL;
 	else
 		program_say(p, ", %s", program_mac(p->net.mac, mac));
 	program_say(p, "\r\n");
@@ -265,7 +265,7 @@ static void start_others(struct program *p)
 
 		if (dev->id == ID_BLK && !p->blk.dev) {
 			start_blk(p, dev);
-		} else if (dev->id == ID_NET && !p->net.dev) {
+		} else if (dev->id == ID_NET && !p->net.pair.dev) {
 			start_net(p, dev);
 		} else if (dev->id == ID_RNG && !p->rng) {
 			start_rng(p, dev);
@@ -273,7 +273,7 @@ static void start_others(struct program *p)
 			program_start_gpu(p, dev);
 		} else if (dev->id == PROGRAM_ID_INPUT) {
 			program_start_input(p, dev);
-		} else if (dev != p->console.dev) {
+		} else if (dev != p->console.pair.dev) {
 			say_device(p, dev, "device", 0);
 			program_say(p, " of type %u, not used\r\n", dev->id);
 		}
