@@ -87,7 +87,7 @@ WARN := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 # The same bytes wherever the source lies; position independent also where the compiler would not do so by itself.
 ALL_CFLAGS := -std=gnu11 -fno-strict-aliasing -fstack-protector-strong -fPIE -ffile-prefix-map=$(CURDIR)=. -pthread \
 	$(WARN) $(CFLAGS) $(SYSROOT)
-LIBS := $(call pkg,--libs $(PACKAGES)) -lfdt -lreadline -lm -pthread
+LIBS := $(call pkg,--libs $(PACKAGES)) -lfdt -lm -pthread
 LDFLAGS += $(SYSROOT)
 ifeq ($(SAN),1)
 ALL_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "lua/interrupt.h"
 #include "lua/line.h"
 #include "lua/traceback.h"
@@ -24,6 +25,15 @@ static int notice(lua_State *L)
 
 	hv_line_notice(text, len);
 	return 0;
+}
+
+/* log_seen(level) -> whether the log's lines of that level stand at the prompt of this process */
+static int log_seen(lua_State *L)
+{
+	int level = hv_log_level_parse(luaL_checkstring(L, 1));
+
+	lua_pushboolean(L, level >= 0 && level <= (int)hv_log_level() && hv_line_has_log());
+	return 1;
 }
 
 /* ---- statements */
@@ -167,8 +177,9 @@ static int files(lua_State *L)
 void hv_bind_shell(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-		{ "notice", notice },	    { "statement", statement }, { "failure", failure },
-		{ "file_text", file_text }, { "files", files },		{ NULL, NULL },
+		{ "log_seen", log_seen }, { "notice", notice },	      { "statement", statement },
+		{ "failure", failure },	  { "file_text", file_text }, { "files", files },
+		{ NULL, NULL },
 	};
 
 	luaL_setfuncs(L, functions, 0);

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <readline/history.h>
+#include "lua/readline.h"
 
 #define LINES 1000
 
@@ -45,8 +45,8 @@ void hv_history_load(void)
 	size_t cap = 0, n = 0;
 	ssize_t len;
 
-	using_history();
-	stifle_history(LINES);
+	hv_rl.using_history();
+	hv_rl.stifle_history(LINES);
 	if (!file) {
 		if (fd >= 0)
 			close(fd);
@@ -55,7 +55,7 @@ void hv_history_load(void)
 	for (; (len = getline(&line, &cap, file)) > 0; n++) {
 		if (line[len - 1] == '\n')
 			line[len - 1] = '\0';
-		add_history(line);
+		hv_rl.add_history(line);
 	}
 	free(line);
 	fclose(file);
@@ -67,20 +67,21 @@ void hv_history_load(void)
 		close(fd);
 		return;
 	}
-	for (int i = 0; fd >= 0 && i < history_length; i++)
-		dprintf(fd, "%s\n", history_get(history_base + i)->line);
+	for (int i = 0; fd >= 0 && i < *hv_rl.history_length; i++)
+		dprintf(fd, "%s\n", hv_rl.history_get(*hv_rl.history_base + i)->line);
 	if (fd >= 0)
 		close(fd);
 }
 
 void hv_history_add(const char *line)
 {
-	HIST_ENTRY *last = history_length ? history_get(history_base + history_length - 1) : NULL;
+	int n = *hv_rl.history_length;
+	HIST_ENTRY *last = n ? hv_rl.history_get(*hv_rl.history_base + n - 1) : NULL;
 	int fd;
 
 	if (!line[strspn(line, " \t\n")] || (last && !strcmp(last->line, line)))
 		return;
-	add_history(line);
+	hv_rl.add_history(line);
 	fd = open_file(O_WRONLY | O_APPEND | O_CREAT);
 	if (fd < 0)
 		return;

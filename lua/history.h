@@ -5,7 +5,7 @@
 /*
  * What was typed at prompts: readline's list, and $HOME/.hvsh_history behind it. The file is used
  * only when it is a plain file of ours with one name; it is readable by its owner alone. A history
- * that cannot be had is no failure. Main thread.
+ * that cannot be had is no failure. Between hv_line_open and hv_line_close; main thread.
  */
 
 /* Reads the file; once. */

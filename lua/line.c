@@ -9,15 +9,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
-
-#include <readline/readline.h>
 
 #include "base/log.h"
 #include "base/now.h"
 #include "lua/interrupt.h"
 #include "lua/paste.h"
 #include "lua/rawtty.h"
+#include "lua/readline.h"
 
 /* Nobody types a key so soon after another: what follows a tab within this many ms was pasted. */
 #define PASTE_MS 10
@@ -26,8 +26,8 @@
 #define LISTED 200
 #define CONSOLE_ESCAPE 0x1d
 #define NOTICES_MAX 16384u
-/* Between two redraws for notices, ns. */
-#define NOTICE_GAP UINT64_C(100000000)
+/* Between two times that the line is drawn below notices, ns: a serial line has better to do. */
+#define DRAW_GAP UINT64_C(50000000)
 
 static struct {
 	struct hv_loop *loop;
@@ -37,7 +37,8 @@ static struct {
 	char *line;
 	enum { IDLE, READING, TYPED, ENDED } state;
 	bool readable, busy, resized;
-	uint64_t shown_at;
+	bool hidden; /* notices stand where the line was, which is drawn below them later */
+	uint64_t drawn_at;
 } ed;
 
 /* What other threads touch. */
@@ -51,11 +52,18 @@ static struct hv_loop *posted_to;
 static struct hv_post post;
 static _Atomic bool typing;
 static bool shares_stdout;
+/* Standard error is the terminal that the line is on. */
+static bool shares_log;
 static pthread_t owner;
 
 bool hv_line_is_typed(void)
 {
 	return hv_rawtty_is_lent() || (typing && shares_stdout);
+}
+
+bool hv_line_has_log(void)
+{
+	return shares_log;
 }
 
 /* ---- notices */
@@ -99,22 +107,45 @@ static bool are_waiting(void)
 	return any;
 }
 
+static bool can_show(void)
+{
+	return ed.state == READING && !ed.busy;
+}
+
+/*
+ * The text at once, which is heard though its task goes on and holds the loop up; the line below it
+ * once for all that is said in a turn of the loop, and now and then only.
+ */
+static void show(const char *text, size_t len)
+{
+	if (!ed.hidden) {
+		ed.hidden = true;
+		hv_rl.clear_visible_line();
+		hv_loop_post(ed.loop, &post);
+	}
+	print_notices(*hv_rl.outstream);
+	if (!len)
+		return;
+	fwrite(text, 1, len, *hv_rl.outstream);
+	if (text[len - 1] != '\n')
+		putc('\n', *hv_rl.outstream);
+	fflush(*hv_rl.outstream);
+}
+
+static void show_line(void)
+{
+	if (!ed.hidden)
+		return;
+	ed.hidden = false;
+	ed.drawn_at = hv_now();
+	hv_rl.on_new_line();
+	hv_rl.redisplay();
+}
+
 static void show_notices(void)
 {
-	uint64_t now = hv_now();
-
-	if (!are_waiting() || ed.state != READING || ed.busy)
-		return;
-	if (ed.shown_at && now - ed.shown_at < NOTICE_GAP) {
-		if (ed.gap && !hv_timer_armed(ed.gap))
-			hv_timer_set(ed.gap, ed.shown_at + NOTICE_GAP, 0);
-		return;
-	}
-	ed.shown_at = now;
-	rl_clear_visible_line();
-	print_notices(rl_outstream);
-	rl_on_new_line();
-	rl_redisplay();
+	if (can_show() && are_waiting())
+		show("", 0);
 }
 
 static void on_post(struct hv_loop *loop, struct hv_post *node)
@@ -122,6 +153,10 @@ static void on_post(struct hv_loop *loop, struct hv_post *node)
 	(void)loop;
 	(void)node;
 	show_notices();
+	if (!ed.gap || hv_now() >= ed.drawn_at + DRAW_GAP)
+		show_line();
+	else if (ed.hidden && !hv_timer_armed(ed.gap))
+		hv_timer_set(ed.gap, ed.drawn_at + DRAW_GAP, 0);
 }
 
 static void on_gap(struct hv_source *src, uint64_t times, void *arg)
@@ -129,7 +164,7 @@ static void on_gap(struct hv_source *src, uint64_t times, void *arg)
 	(void)src;
 	(void)times;
 	(void)arg;
-	show_notices();
+	show_line();
 }
 
 static unsigned long count_lines(const char *text, size_t len)
@@ -162,19 +197,19 @@ static void keep(const char *text, size_t len)
 
 void hv_line_notice(const char *text, size_t len)
 {
-	bool kept;
+	bool here, now;
 
 	pthread_mutex_lock(&lock);
-	kept = typing && posted_to;
-	if (kept) {
+	here = typing && posted_to;
+	now = here && pthread_equal(pthread_self(), owner) && can_show();
+	if (here && !now) {
 		keep(text, len);
 		hv_loop_post(posted_to, &post);
 	}
 	pthread_mutex_unlock(&lock);
-	/* What holds the loop up is heard all the same. */
-	if (kept && pthread_equal(pthread_self(), owner))
-		show_notices();
-	if (!kept)
+	if (now)
+		show(text, len);
+	else if (!here)
 		hv_rawtty_say(text, len);
 }
 
@@ -192,7 +227,7 @@ static void set_typing(bool now)
 	pthread_mutex_lock(&lock);
 	typing = now;
 	pthread_mutex_unlock(&lock);
-	hv_log_set_sink(now ? log_line : NULL, NULL);
+	hv_log_set_sink(now && shares_log ? log_line : NULL, NULL);
 	if (!now)
 		print_notices(stderr);
 }
@@ -238,31 +273,31 @@ static void list_words(const struct hv_line_words *w)
 		list[i + 1] = w->words[i];
 		longest = len > longest ? len : longest;
 	}
-	rl_display_match_list(list, (int)n, longest);
+	hv_rl.display_match_list(list, (int)n, longest);
 	if (w->n > n)
-		fprintf(rl_outstream, "and %zu more\n", w->n - n);
-	rl_on_new_line();
-	rl_redisplay();
+		fprintf(*hv_rl.outstream, "and %zu more\n", w->n - n);
+	hv_rl.on_new_line();
+	hv_rl.redisplay();
 	free(list);
 }
 
 static void apply(const struct hv_line_words *w)
 {
-	size_t typed = (size_t)rl_point - w->from;
+	size_t typed = (size_t)*hv_rl.point - w->from;
 	size_t len = common_length(w);
 	bool gains = len > typed ||
-		     (w->n == 1 && strncmp(w->words[0], rl_line_buffer + w->from, typed) != 0);
+		     (w->n == 1 && strncmp(w->words[0], *hv_rl.line_buffer + w->from, typed) != 0);
 
 	if (gains) {
 		char *word = strndup(w->words[0], len);
 
 		if (!word)
 			return;
-		rl_begin_undo_group();
-		rl_delete_text((int)w->from, rl_point);
-		rl_point = (int)w->from;
-		rl_insert_text(word);
-		rl_end_undo_group();
+		hv_rl.begin_undo_group();
+		hv_rl.delete_text((int)w->from, *hv_rl.point);
+		*hv_rl.point = (int)w->from;
+		hv_rl.insert_text(word);
+		hv_rl.end_undo_group();
 		free(word);
 	} else if (w->n > 1) {
 		list_words(w);
@@ -273,19 +308,19 @@ static int on_tab(int count, int key)
 {
 	struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
 	struct hv_line_words w = { 0 };
-	size_t cursor = (size_t)rl_point;
+	size_t cursor = (size_t)*hv_rl.point;
 
 	if (!ed.complete || poll(&in, 1, PASTE_MS) == 1)
-		return rl_insert(count, key);
+		return hv_rl.insert(count, key);
 	ed.busy = true;
 	hv_fd_set(ed.input, 0, NULL);
-	ed.complete(ed.arg, rl_line_buffer, cursor, &w);
+	ed.complete(ed.arg, *hv_rl.line_buffer, cursor, &w);
 	hv_fd_set(ed.input, EPOLLIN, NULL);
 	ed.busy = false;
 	if (w.n && w.from <= cursor)
 		apply(&w);
 	else
-		rl_ding();
+		hv_rl.ding();
 	free_words(&w);
 	show_notices();
 	return 0;
@@ -306,7 +341,7 @@ static void on_line(char *line)
 {
 	ed.line = line;
 	ed.state = line ? TYPED : ENDED;
-	rl_callback_handler_remove();
+	hv_rl.callback_handler_remove();
 }
 
 static void on_input(struct hv_source *src, int fd, uint32_t events, void *arg)
@@ -334,8 +369,10 @@ static void take_input(void)
 	/* What was there may be gone by now, as Ctrl-C throws it away: reading would wait for more.
 	 */
 	for (int i = 0;
-	     i < TURN && ed.state == READING && !hv_interrupted() && poll(&in, 1, 0) == 1; i++)
-		rl_callback_read_char();
+	     i < TURN && ed.state == READING && !hv_interrupted() && poll(&in, 1, 0) == 1; i++) {
+		show_line();
+		hv_rl.callback_read_char();
+	}
 }
 
 static int go_round(struct hv_err *err)
@@ -344,8 +381,10 @@ static int go_round(struct hv_err *err)
 
 	if (rc == -EINTR)
 		rc = 0;
-	if (ed.resized && ed.state == READING)
-		rl_resize_terminal();
+	if (ed.resized && ed.state == READING) {
+		show_line();
+		hv_rl.resize_terminal();
+	}
 	ed.resized = false;
 	if (rc >= 0 && ed.readable && !hv_interrupted())
 		take_input();
@@ -390,8 +429,8 @@ static bool take_pasted(const char *prompt, struct hv_err *err)
 		hv_paste_drop();
 		return false;
 	}
-	fprintf(rl_outstream, "%s%s\n", prompt, line);
-	fflush(rl_outstream);
+	fprintf(*hv_rl.outstream, "%s%s\n", prompt, line);
+	fflush(*hv_rl.outstream);
 	free(ed.line);
 	ed.line = line;
 	return true;
@@ -410,21 +449,22 @@ int hv_line_read(const char *prompt, const char **line, struct hv_err *err)
 		return rc;
 	ed.readable = false;
 	ed.state = READING;
-	rl_callback_handler_install(prompt, on_line);
+	hv_rl.callback_handler_install(prompt, on_line);
 	hv_paste_insert_rest();
-	if (rl_end)
-		rl_redisplay();
+	if (*hv_rl.end)
+		hv_rl.redisplay();
 	set_typing(true);
 	while (ed.state == READING && rc >= 0 && !hv_interrupted())
 		rc = go_round(err);
+	show_line();
 	if (ed.state == READING) {
-		rl_callback_handler_remove();
+		hv_rl.callback_handler_remove();
 		ed.state = IDLE;
 	}
 	if (ed.state != TYPED) {
 		hv_paste_drop();
-		putc('\n', rl_outstream);
-		fflush(rl_outstream);
+		putc('\n', *hv_rl.outstream);
+		fflush(*hv_rl.outstream);
 	}
 	finish();
 	if (rc < 0)
@@ -435,24 +475,37 @@ int hv_line_read(const char *prompt, const char **line, struct hv_err *err)
 	return ed.state == ENDED ? HV_LINE_EOF : HV_LINE_INTERRUPTED;
 }
 
-void hv_line_open(struct hv_loop *loop, hv_line_complete_fn *complete, void *arg)
+static bool same_terminal(int a, int b)
 {
+	struct stat x, y;
+
+	return isatty(a) && isatty(b) && !fstat(a, &x) && !fstat(b, &y) && x.st_rdev == y.st_rdev;
+}
+
+int hv_line_open(struct hv_loop *loop, hv_line_complete_fn *complete, void *arg, struct hv_err *err)
+{
+	int rc = hv_readline_load(err);
+
+	if (rc < 0)
+		return rc;
 	ed.loop = loop;
 	ed.complete = complete;
 	ed.arg = arg;
 	post.fn = on_post;
-	rl_readline_name = "hvsh";
+	*hv_rl.readline_name = "hvsh";
 	owner = pthread_self();
 	shares_stdout = isatty(STDOUT_FILENO);
+	shares_log = same_terminal(STDERR_FILENO, shares_stdout ? STDOUT_FILENO : STDERR_FILENO);
 	/* A prompt in a file would be no prompt. */
 	if (!shares_stdout && isatty(STDERR_FILENO))
-		rl_outstream = stderr;
-	rl_bind_key('\t', complete ? on_tab : rl_insert);
-	rl_bind_key(CONSOLE_ESCAPE, ignore);
+		*hv_rl.outstream = stderr;
+	hv_rl.bind_key('\t', complete ? on_tab : hv_rl.insert);
+	hv_rl.bind_key(CONSOLE_ESCAPE, ignore);
 	hv_paste_bind();
 	pthread_mutex_lock(&lock);
 	posted_to = loop;
 	pthread_mutex_unlock(&lock);
+	return 0;
 }
 
 void hv_line_close(void)
@@ -460,6 +513,7 @@ void hv_line_close(void)
 	pthread_mutex_lock(&lock);
 	posted_to = NULL;
 	pthread_mutex_unlock(&lock);
+	shares_log = false;
 	if (ed.loop)
 		hv_loop_unpost(ed.loop, &post);
 	free(ed.line);

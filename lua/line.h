@@ -31,10 +31,12 @@ typedef void hv_line_complete_fn(void *arg, const char *line, size_t cursor,
 				 struct hv_line_words *out);
 
 /*
- * Opens the editor. From now on the log's lines and notices stand above the line that is being
- * typed. The loop must live until hv_line_close.
+ * Opens the editor. From now on notices stand above the line that is being typed, and the log's
+ * lines where standard error is the same terminal. The loop must live until hv_line_close.
+ * -ENOTSUP: there is no readline (lua/readline.h).
  */
-void hv_line_open(struct hv_loop *loop, hv_line_complete_fn *complete, void *arg);
+int hv_line_open(struct hv_loop *loop, hv_line_complete_fn *complete, void *arg,
+		 struct hv_err *err);
 void hv_line_close(void);
 
 /*
@@ -45,10 +47,13 @@ int hv_line_read(const char *prompt, const char **line, struct hv_err *err);
 
 /*
  * A text of one line or more above the line that is being typed; on standard error where none is.
- * Those that come close together share one redraw; what would be more than a terminal can show is
- * counted instead. Any thread.
+ * Those of one turn of the loop share one redraw. What other threads say meanwhile is kept up to
+ * 16 KiB and then counted. Any thread.
  */
 void hv_line_notice(const char *text, size_t len);
+
+/* Who reads what is typed here sees the log as well. */
+bool hv_line_has_log(void);
 
 /*
  * A line is being typed where standard output goes, or a console has the terminal: what is printed

@@ -106,19 +106,20 @@ static int run_script(lua_State *L, const struct hv_command_line *cl)
 	return run_chunk(L, status, n);
 }
 
-/* A command may go on as a prompt: its result is the evaluator, whose close() gives the exit code. */
+/* A command may go on as a prompt: its result is the evaluator, whose close() gives the exit code.
+ */
 static int run_prompt(lua_State *L)
 {
-	int n, code;
+	int n, code, prompt;
 
 	lua_pushvalue(L, -1);
-	hv_repl_with(L);
+	prompt = hv_repl_with(L);
 	lua_getfield(L, -1, "close");
 	lua_insert(L, -2);
 	code = hv_run(L, 1, &n);
 	if (code == HV_EXIT_OK && n > 0)
 		code = (int)lua_tointeger(L, -n);
-	return code;
+	return prompt == HV_EXIT_OK ? code : prompt;
 }
 
 /* Calls a function of hvsh.commands with argv as a list; its result is the exit code. */
@@ -164,8 +165,8 @@ static int finish(lua_State *L)
 }
 
 /*
- * What was begun goes on until it ends or is ended. A failure does not stop it: guests that have been
- * started would be left without their devices.
+ * What was begun goes on until it ends or is ended. A failure does not stop it: guests that have
+ * been started would be left without their devices.
  */
 static int serve(lua_State *L, int code)
 {
@@ -273,7 +274,9 @@ static int run(lua_State *L, struct hv_command_line *cl)
 		return serve(L, finish(L));
 	}
 	if (tty) {
-		hv_repl(L);
+		code = hv_repl(L);
+		if (code != HV_EXIT_OK)
+			return serve(L, code);
 		hv_serve_farewell(&session);
 		return HV_EXIT_OK;
 	}
@@ -360,8 +363,8 @@ static int start(struct hv_command_line *cl)
 }
 
 /*
- * A closed standard descriptor must not become the number of a file of ours. What is put in its place
- * refuses to be written, so that lost output is still a failure.
+ * A closed standard descriptor must not become the number of a file of ours. What is put in its
+ * place refuses to be written, so that lost output is still a failure.
  */
 static void hold_standard_descriptors(void)
 {

@@ -8,10 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <readline/readline.h>
-
 #include "base/buf.h"
 #include "lua/interrupt.h"
+#include "lua/readline.h"
 
 #define BEGIN "\033[200~"
 #define END "\033[201~"
@@ -53,7 +52,7 @@ static bool take(struct hv_buf *text)
 
 		if (rc < 0 && errno == EINTR)
 			continue;
-		key = rc == 1 ? rl_read_key() : -1;
+		key = rc == 1 ? hv_rl.read_key() : -1;
 		if (key < 0)
 			return whole && !hv_interrupted();
 		if (text->len >= MAX_BYTES) {
@@ -99,7 +98,7 @@ char *hv_paste_next(void)
 void hv_paste_insert_rest(void)
 {
 	if (waiting.len > used)
-		rl_insert_text(waiting.data + used);
+		hv_rl.insert_text(waiting.data + used);
 	hv_paste_drop();
 }
 
@@ -117,7 +116,7 @@ static int on_paste(int count, int key)
 	hv_buf_free(&text);
 	if (!whole || waiting.failed) {
 		hv_paste_drop();
-		rl_ding();
+		hv_rl.ding();
 		return 0;
 	}
 	first = hv_paste_next();
@@ -125,14 +124,14 @@ static int on_paste(int count, int key)
 		hv_paste_insert_rest();
 		return 0;
 	}
-	rl_insert_text(first);
+	hv_rl.insert_text(first);
 	free(first);
-	rl_redisplay();
-	return rl_newline(1, '\n');
+	hv_rl.redisplay();
+	return hv_rl.newline(1, '\n');
 }
 
 void hv_paste_bind(void)
 {
-	rl_bind_keyseq_in_map(BEGIN, on_paste, emacs_standard_keymap);
-	rl_bind_keyseq_in_map(BEGIN, on_paste, vi_insertion_keymap);
+	hv_rl.bind_keyseq_in_map(BEGIN, on_paste, *hv_rl.emacs_keymap);
+	hv_rl.bind_keyseq_in_map(BEGIN, on_paste, *hv_rl.vi_insertion_keymap);
 }

@@ -143,17 +143,22 @@ static bool step(const struct repl *r)
 	return !run_text(r);
 }
 
-void hv_repl_with(lua_State *L)
+int hv_repl_with(lua_State *L)
 {
 	struct repl r = { .L = L, .object = lua_gettop(L) };
 	bool more = true;
+	struct hv_err err;
 
 	lua_pushliteral(L, "");
 	lua_pushliteral(L, "");
 	r.text = r.object + 1;
 	r.prompt = r.object + 2;
+	if (hv_line_open(hv_task_loop(L), complete, &r, &err) < 0) {
+		fprintf(stderr, "hvsh: %s\n", err.msg);
+		lua_settop(L, r.object - 1);
+		return HV_EXIT_FAILED;
+	}
 	hv_history_load();
-	hv_line_open(hv_task_loop(L), complete, &r);
 	while (more && !told_to_leave()) {
 		more = step(&r);
 		if (!told_to_leave())
@@ -161,10 +166,13 @@ void hv_repl_with(lua_State *L)
 	}
 	hv_line_close();
 	lua_settop(L, r.object - 1);
+	return HV_EXIT_OK;
 }
 
-void hv_repl(lua_State *L)
+int hv_repl(lua_State *L)
 {
+	int code;
+
 	hv_session_of(L)->mode = HV_MODE_REPL;
 	printf("hvsh %s (%s). help() explains, .help has commands, Ctrl-D leaves.\n", HVSH_VERSION,
 	       LUA_VERSION);
@@ -176,10 +184,11 @@ void hv_repl(lua_State *L)
 	lua_call(L, 0, 1);
 	lua_replace(L, -2);
 	lua_pushvalue(L, -1);
-	hv_repl_with(L);
+	code = hv_repl_with(L);
 	if (hv_interrupted())
-		return;
+		return code;
 	lua_getfield(L, -1, "close");
 	lua_insert(L, -2);
 	hv_run(L, 1, NULL);
+	return code;
 }

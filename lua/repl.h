@@ -17,10 +17,10 @@
  * protected call.
  */
 
-/* The prompt of this process. */
-void hv_repl(lua_State *L);
+/* The prompt of this process. HV_EXIT_OK; HV_EXIT_FAILED when there can be none, which was said. */
+int hv_repl(lua_State *L);
 
-/* One with the evaluator on top of L, which is popped. */
-void hv_repl_with(lua_State *L);
+/* One with the evaluator on top of L, which is popped. As hv_repl. */
+int hv_repl_with(lua_State *L);
 
 #endif

@@ -2,11 +2,20 @@
 /*
  * STATIC=1 only. What the C library can do only by loading shared libraries is refused here, in its
  * place: a root file system that has none, or those of another C library, must not be asked. Lua's
- * loader of C modules is not in use; readline asks for users to complete ~name.
+ * loader of C modules is not in use; readline is linked, and asks for users to complete ~name.
  */
 #include <dlfcn.h>
 #include <pwd.h>
 #include <stddef.h>
+
+#include "lua/readline.h"
+
+extern const struct hv_readline hv_readline_linked;
+const struct hv_readline hv_readline_linked = {
+#define X(field, symbol) .field = &symbol,
+	HV_READLINE(X)
+#undef X
+};
 
 /* For dlopen, by the linker's --wrap: its own name would leave the C library's warning. */
 void *__wrap_dlopen(const char *file, int mode);

@@ -50,17 +50,24 @@ function begin(l)
 	l.busy = pcall(core.spawn, l.title, deliver, l)
 end
 
+-- At which level the log has what an event says.
+local levels = setmetatable({}, { __mode = "k" })
+
+function event.level(e) return levels[e] end
+
 local function copy(e)
 	local own = {}
 	for key, value in pairs(e) do own[key] = value end
 	return own
 end
 
--- Everybody who listens hears of it, each with a table of its own.
-function event.emit(e)
+-- Everybody who listens hears of it, each with a table of its own. level: the log has it as well.
+function event.emit(e, level)
+	if level then core.log(level, e.message) end
 	for _, l in ipairs(table.move(listeners, 1, #listeners, 1, {})) do
 		if not l.closed and l.wants(e) then
 			local own = copy(e)
+			levels[own] = level
 			if #l.queue >= WAITING then
 				local lost = table.remove(l.queue, 1)
 				l.queue[1].left_out = (l.queue[1].left_out or 0) + (lost.left_out or 0) + 1

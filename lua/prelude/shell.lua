@@ -206,8 +206,10 @@ function shell.notice_of(e)
 	return tostring(e.message or ("%s: %s"):format(e.device and e.zone .. "/" .. e.device or e.zone, e.what or e.event))
 end
 
+-- What the log has said here is not said again.
 local function on_event(e)
-	local text = shell.notice_of(e)
+	local level = require("hvsh.event").level(e)
+	local text = not (level and core.log_seen(level)) and shell.notice_of(e)
 	if text then shell.notice(text) end
 end
 

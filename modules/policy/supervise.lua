@@ -224,9 +224,9 @@ local function supervisor(rules)
 		m.tasks = {}
 		local reason = m.machine.reason
 		local text = ("zone %s: %s%s"):format(m.name, to, reason ~= "" and ": " .. reason or "")
-		core.log(LEVELS[to] or "info", text)
 		status.set(m.name, to, reason)
-		event.emit { time = os.time(), event = "supervise", zone = m.name, id = m.zone.id, what = to, from = from, message = text }
+		event.emit({ time = os.time(), event = "supervise", zone = m.name, id = m.zone.id, what = to, from = from, message = text },
+			LEVELS[to] or "info")
 		if enter[to] then enter[to](m) end
 		evaluate()
 	end

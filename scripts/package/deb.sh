@@ -58,6 +58,8 @@ shlibs() {
 depends() {
 	sonames=$(readelf -d "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p')
 	[ -n "$sonames" ] || return 0
+	# Loaded for the prompt. What only a screen needs is recommended below.
+	sonames="$sonames $(grep -ao 'libreadline\.so\.[0-9]*' "$1" | head -n 1)"
 	shlibs $sonames >"$stage/shlibs"
 	for soname in $sonames; do
 		line=$(awk -v name="${soname%.so.*}" -v version="${soname##*.so.}" \

@@ -74,6 +74,17 @@ sees "left with 0"
 end
 [ "$(cat victim)" = untouched ]; tap $? "a symbolic link is not followed"
 
+# readline is loaded for the prompt: nothing else needs it.
+mkdir broken
+: >broken/libreadline.so.8
+T new-session -d -x 100 -y 50 "LD_LIBRARY_PATH='$work/broken' '$HVSH' --sim 2>&1; echo left with \$?; sleep 60"
+sees "hvsh: the prompt needs libreadline.so.8, which cannot be loaded" "there is no prompt without readline"
+sees "install libreadline8" "and what to do"
+sees "left with 1"
+end
+LD_LIBRARY_PATH=$work/broken run "$HVSH" -e 'print(6 * 7)'
+out_is 42 "what is no prompt does without"
+
 rm "$HOME/.hvsh_history"
 printf '1 + 1\n' | "$HVSH" >/dev/null 2>&1
 [ ! -e "$HOME/.hvsh_history" ]; tap $? "without a terminal there is no history"

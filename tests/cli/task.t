@@ -185,8 +185,8 @@ sees "half a line"
 T send-keys C-c
 type_line 'seen = ticks while ticks < seen + 3 do sleep "1ms" end print(timer.state .. "!!")'
 sees "waiting!!" "also after Ctrl-C at the prompt"
-type_line 'spawn(function() print("task " .. "spins") while true do end end)'
-sees "task spins"
+type_line 'spawn(function() print "first" print("task " .. "spins") while true do end end)'
+sees "task spins" "what a task prints is seen while it holds up the prompt"
 T send-keys C-c
 sees "error: task stdin:1: stdin:1: interrupted" "Ctrl-C ends a task that holds up the prompt"
 type_line '"still " .. "here"'

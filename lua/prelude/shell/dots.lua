@@ -62,7 +62,7 @@ local function console_of(name)
 		end
 	end
 	table.sort(known)
-	refuse("no console %s is served here%s", name, #known == 0 and ": no zone with a console runs" or " (" .. table.concat(known, ", ") .. ")")
+	refuse("no console %s is served here%s", name, #known == 0 and ": no zone with a console runs" or "; those that are: " .. table.concat(known, ", "))
 end
 
 command("console", "NAME", "the console of a zone, until Ctrl-] is pressed", function(sh, rest)
