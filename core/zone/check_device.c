@@ -173,6 +173,20 @@ static void check_others(struct hv_check *c, size_t entry, size_t device)
 	}
 }
 
+static void check_built(struct hv_check *c, const struct hv_entry *e,
+			const struct hv_spec_device *d)
+{
+	char what[HV_WHAT_TEXT];
+	struct hv_finding *f;
+
+	if (HVSH_VIRTIO_GPU || !is_type(d, "gpu"))
+		return;
+	hv_device_what(d, what);
+	f = hv_report(c, e, what, &d->origin, HV_ERROR, "not-built",
+		      "this hvsh was built without graphics cards (VIRTIO_GPU=n)");
+	hv_report_fix(c, f, "leave the device out, or build hvsh with VIRTIO_GPU=y");
+}
+
 void hv_check_devices(struct hv_check *c)
 {
 	for (size_t i = 0; i < c->set->n; i++) {
@@ -181,6 +195,7 @@ void hv_check_devices(struct hv_check *c)
 		for (size_t d = 0; d < e->zone.spec->n_devices; d++) {
 			if (is_type(&e->zone.spec->devices[d], "blk"))
 				check_image(c, e, &e->zone.spec->devices[d]);
+			check_built(c, e, &e->zone.spec->devices[d]);
 			check_others(c, i, d);
 		}
 	}

@@ -37,9 +37,16 @@ HVSH=$work/hvsh
 cp -R examples "$work/"
 cd "$work/examples" || exit 1
 "$HVSH" images/make.lua >/dev/null || exit 1
+for command in check plan apply; do
+	run "$HVSH" --sim $command screen.lua
+	is 1 "$command refuses a zone with a screen"
+	out_has "error: this hvsh was built without graphics cards (VIRTIO_GPU=n)" "that is said"
+	out_has "panel  gpu screen  screen.lua:19  devices.screen" "with the line"
+	out_has "leave the device out, or build hvsh with VIRTIO_GPU=y" "and what would be right"
+done
 run "$HVSH" --sim screen.lua
-is 1 "a zone with a screen cannot be served"
-err_has 'screen.lua:19: devices.screen): this hvsh was built without graphics cards (VIRTIO_GPU=n)' "that is said, with the line"
+is 1 "and so does the script itself"
+err_has "panel  gpu screen  screen.lua:19  devices.screen" "with the line"
 run "$HVSH" --sim -e 'dofile "boot_zones.lua" print(#zones.list()) zones.stop()'
 is 0 "zones without one are as ever"
 out_is 3 "both of them run, beside zone0"
