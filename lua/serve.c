@@ -56,6 +56,8 @@ static void on_watch(struct hv_source *src, uint64_t times, void *arg)
 	}
 	s->watch_failed = false;
 	hv_events_zones(s, s->L, list, n);
+	if (s->serve)
+		hv_serve_running(s->serve, list, n);
 	for (bool more = serves; more; id = next) {
 		more = hv_serve_next_zone(s->serve, id, &next);
 		if (runs(list, n, id, &failed))
@@ -65,7 +67,7 @@ static void on_watch(struct hv_source *src, uint64_t times, void *arg)
 		hv_log_warn("zone %s (%" PRIu32 ") has ended, by itself or by another program; its "
 			    "devices are closed",
 			    hv_serve_zone_name(s->serve, id), id);
-		hv_serve_drop(s->serve, id);
+		hv_serve_gone(s->serve, id);
 		if (s->records)
 			hv_records_drop(s->records, id, NULL);
 	}

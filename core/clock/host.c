@@ -290,20 +290,31 @@ void hv_clock_agent_free(struct hv_clock_agent *agent)
 	hv_clock_agent_leave(agent);
 }
 
-void hv_clock_agent_leave(struct hv_clock_agent *agent)
+/* The host's lock is held. */
+static void forget(struct hv_clock_agent *agent)
 {
 	struct hv_clock_agent **at;
 
-	if (!agent)
-		return;
-	pthread_mutex_lock(&agent->host->lock);
 	for (at = &agent->host->agents; *at != agent; at = &(*at)->next)
 		;
 	*at = agent->next;
-	pthread_mutex_unlock(&agent->host->lock);
+}
+
+static void free_agent(struct hv_clock_agent *agent)
+{
 	hv_clock_host_put(agent->host);
 	free(agent->who);
 	free(agent);
+}
+
+void hv_clock_agent_leave(struct hv_clock_agent *agent)
+{
+	if (!agent)
+		return;
+	pthread_mutex_lock(&agent->host->lock);
+	forget(agent);
+	pthread_mutex_unlock(&agent->host->lock);
+	free_agent(agent);
 }
 
 /* ---- from one process to the next */
@@ -358,6 +369,19 @@ void hv_clock_agent_take(struct hv_clock_agent *agent, uint16_t entry)
 	pthread_mutex_lock(&agent->host->lock);
 	hold(agent, (enum held)(entry / HV_LENT_IDS), entry % HV_LENT_IDS, true);
 	pthread_mutex_unlock(&agent->host->lock);
+}
+
+void hv_clock_agent_replace(struct hv_clock_agent *agent, struct hv_clock_agent *stand_in)
+{
+	if (!stand_in)
+		return;
+	pthread_mutex_lock(&agent->host->lock);
+	for (unsigned int what = 0; what < HELD_KINDS; what++)
+		for (unsigned int i = 0; i < HV_LENT_IDS / 64; i++)
+			agent->held[what][i] |= stand_in->held[what][i];
+	forget(stand_in);
+	pthread_mutex_unlock(&agent->host->lock);
+	free_agent(stand_in);
 }
 
 /* ---- commands */

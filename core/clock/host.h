@@ -118,6 +118,11 @@ unsigned int hv_clock_agent_list(const struct hv_clock_agent *agent, uint16_t *l
 /* It has this from another process. kind, id: what that is; false: no such number. */
 bool hv_clock_held_of(uint16_t entry, enum hv_lent *kind, uint32_t *id);
 void hv_clock_agent_take(struct hv_clock_agent *agent, uint16_t entry);
+/*
+ * What stand_in has is agent's from now on, and stand_in is freed. Nothing is switched, changed is
+ * not called, and at no moment nobody has it. NULL is fine.
+ */
+void hv_clock_agent_replace(struct hv_clock_agent *agent, struct hv_clock_agent *stand_in);
 /* Frees it, and leaves what it has to the next process. NULL is fine. */
 void hv_clock_agent_leave(struct hv_clock_agent *agent);
 

@@ -513,6 +513,7 @@ int hv_vdev_attach(struct hv_vdev *dev, const struct hv_vbus *bus, uint64_t at, 
 	dev->at = at;
 	dev->size = size;
 	dev->irq = irq;
+	dev->left = false;
 	if (hv_state_is_adopted(dev->kept))
 		restore(dev);
 	pthread_mutex_unlock(&dev->lock);
@@ -543,6 +544,7 @@ void hv_vdev_detach(struct hv_vdev *dev)
 
 void hv_vdev_leave(struct hv_vdev *dev)
 {
+	dev->left = true;
 	if (!dev->bus)
 		return;
 	pthread_mutex_lock(&dev->lock);

@@ -193,6 +193,7 @@ struct hv_vdev {
 	uint64_t wanted;	/* grows with each change of what the workers have to settle */
 	pthread_cond_t settled; /* acks_due became 0 */
 	bool leaving;		/* the queues are given up as they are, for another process */
+	bool left;		/* what its type has outside is another process's; main thread */
 	bool fleeting;		/* what is behind it ends with this process: it is not kept */
 	struct hv_state *kept;	/* what outlives the process; NULL = nothing. The creator's, set
 				   while not attached */
@@ -241,7 +242,8 @@ int hv_vdev_attach(struct hv_vdev *dev, const struct hv_vbus *bus, uint64_t at, 
 void hv_vdev_detach(struct hv_vdev *dev);
 /*
  * The same without an end of its life: what is in flight ends and is shown, the rest stays as
- * dev->kept has it, and another process goes on with it.
+ * dev->kept has it, and another process goes on with it. One that is not attached may be left as
+ * well: its end changes nothing outside then.
  */
 void hv_vdev_leave(struct hv_vdev *dev);
 
@@ -268,8 +270,11 @@ void hv_vdev_settle(struct hv_vdev *dev, struct hv_worker *w);
 /* For I/O threads: show completions and interrupt the guest if it wants that (one injection per
  * batch). */
 void hv_vq_flush(struct hv_vq *vq);
-/* The guest broke a rule, or the type cannot go on: DEVICE_NEEDS_RESET, config interrupt, event,
- * one rate-limited line. Any thread, lock not held. */
+/*
+ * The guest broke a rule, or the type cannot go on: DEVICE_NEEDS_RESET, config interrupt, then one
+ * rate-limited line and the event, which so come after what the guest sees. Any thread, lock not
+ * held.
+ */
 void hv_vdev_broken(struct hv_vdev *dev, const char *why);
 /* Config changed: generation + config interrupt when the driver is there. Any thread, lock not
  * held. */

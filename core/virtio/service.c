@@ -328,10 +328,9 @@ int hv_service_add_zone(struct hv_service *svc, uint32_t id, const char *name, u
 	return 0;
 }
 
-void hv_service_remove_zone(struct hv_service *svc, struct hv_vzone *zone)
+/* Its devices are gone. */
+static void end_zone(struct hv_service *svc, struct hv_vzone *zone)
 {
-	while (zone->n_devices)
-		hv_service_detach(svc, zone->devices[zone->n_devices - 1]);
 	hv_bridge_forget(svc->bridge, zone->id);
 	hv_irq_remove_zone(&svc->irqs, &zone->irqs);
 	for (struct hv_vzone **at = &svc->zones; *at; at = &(*at)->next) {
@@ -341,6 +340,13 @@ void hv_service_remove_zone(struct hv_service *svc, struct hv_vzone *zone)
 		break;
 	}
 	free_zone(zone);
+}
+
+void hv_service_remove_zone(struct hv_service *svc, struct hv_vzone *zone)
+{
+	while (zone->n_devices)
+		hv_service_detach(svc, zone->devices[zone->n_devices - 1]);
+	end_zone(svc, zone);
 }
 
 const struct hv_gmem *hv_vzone_mem(const struct hv_vzone *zone)
@@ -488,6 +494,29 @@ void hv_service_detach(struct hv_service *svc, struct hv_vdev *dev)
 	hv_vdev_detach(dev);
 	unplug(zone, place);
 	publish_windows(svc);
+}
+
+void hv_service_leave_zone(struct hv_service *svc, struct hv_vzone *zone)
+{
+	while (zone->n_devices) {
+		struct hv_vdev *dev = zone->devices[zone->n_devices - 1];
+		const struct hv_bridge_window window = {
+			.zone = zone->id,
+			.at = dev->at,
+			.size = dev->size,
+			.held = true,
+		};
+
+		if (!dev->kept) {
+			hv_service_detach(svc, dev);
+			continue;
+		}
+		hv_bridge_plug(svc->bridge, &window);
+		hv_vdev_leave(dev);
+		unplug(zone, zone->n_devices - 1);
+	}
+	publish_windows(svc);
+	end_zone(svc, zone);
 }
 
 void hv_service_stats(struct hv_service *svc, struct hv_service_stats *out)

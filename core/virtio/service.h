@@ -49,6 +49,11 @@ void hv_service_free(struct hv_service *svc);
  * is attached, and none can be.
  */
 void hv_service_leave(struct hv_service *svc);
+/*
+ * The same for one zone, which the service knows no more then. Its RAM is unmapped; a CPU that asks
+ * for a device whose state is kept waits until that is attached again.
+ */
+void hv_service_leave_zone(struct hv_service *svc, struct hv_vzone *zone);
 /* Windows of this zone that are held for devices of an earlier service are held no more. */
 void hv_service_forget(struct hv_service *svc, uint32_t zone);
 

@@ -211,8 +211,7 @@ static int pick_copy(struct hv_state *s, struct hv_err *err)
 
 /* ---- is it what it should be? */
 
-static int check_header(const struct hv_state *s, const struct hv_state_id *id,
-			const struct hv_vdev *dev, struct hv_err *err)
+static int check_format(const struct hv_state *s, struct hv_err *err)
 {
 	const struct state_header *h = &s->file->header;
 
@@ -225,6 +224,17 @@ static int check_header(const struct hv_state *s, const struct hv_state_id *id,
 				  s->path, h->version, STATE_VERSION);
 	if (h->sum != state_sum(h, offsetof(struct state_header, sum)))
 		return hv_err_set(err, EBADMSG, "%s: it is damaged", s->path);
+	return 0;
+}
+
+static int check_header(const struct hv_state *s, const struct hv_state_id *id,
+			const struct hv_vdev *dev, struct hv_err *err)
+{
+	const struct state_header *h = &s->file->header;
+	int rc = check_format(s, err);
+
+	if (rc)
+		return rc;
 	if (!id->life || h->life != id->life || h->zone != id->zone)
 		return hv_err_set(err, ENOENT,
 				  "%s: it is from before the zone was started the last time",
@@ -352,8 +362,8 @@ int hv_state_create(const char *dir, const struct hv_state_id *id, struct hv_vde
 	return rc;
 }
 
-int hv_state_open(const char *dir, const struct hv_state_id *id, struct hv_vdev *dev,
-		  const struct hv_gmem *mem, struct hv_err *err)
+static int open_state(const char *dir, const struct hv_state_id *id, struct hv_state **out,
+		      struct hv_err *err)
 {
 	struct hv_state *s;
 	int rc = new_state(dir, id, &s, err);
@@ -365,6 +375,44 @@ int hv_state_open(const char *dir, const struct hv_state_id *id, struct hv_vdev 
 		free(s);
 		return rc;
 	}
+	*out = s;
+	return 0;
+}
+
+int hv_state_read(const char *dir, const struct hv_state_id *id, uint32_t device_id, void *extra,
+		  size_t size, struct hv_err *err)
+{
+	const struct state_header *h;
+	const struct state_regs *r;
+	struct hv_state *s;
+	int rc = open_state(dir, id, &s, err);
+
+	if (rc)
+		return rc;
+	h = &s->file->header;
+	rc = check_format(s, err);
+	if (!rc && h->device_id != device_id)
+		rc = hv_err_set(err, ENOENT, "%s: it is of another type of device", s->path);
+	if (!rc)
+		rc = pick_copy(s, err);
+	r = &s->file->regs[s->newer];
+	if (!rc && (h->zone != id->zone || h->at != id->at || h->window != id->size ||
+		    r->extra_size != size))
+		rc = hv_err_set(err, EBADMSG, "%s: it is damaged", s->path);
+	if (!rc)
+		memcpy(extra, r->extra, size);
+	hv_state_close(s, false);
+	return rc;
+}
+
+int hv_state_open(const char *dir, const struct hv_state_id *id, struct hv_vdev *dev,
+		  const struct hv_gmem *mem, struct hv_err *err)
+{
+	struct hv_state *s;
+	int rc = open_state(dir, id, &s, err);
+
+	if (rc)
+		return rc;
 	rc = check_header(s, id, dev, err);
 	if (!rc)
 		rc = pick_copy(s, err);

@@ -3,6 +3,7 @@
 #define HV_VIRTIO_STATE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "abi/bridge.h"
@@ -44,6 +45,12 @@ int hv_state_create(const char *dir, const struct hv_state_id *id, struct hv_vde
  */
 int hv_state_open(const char *dir, const struct hv_state_id *id, struct hv_vdev *dev,
 		  const struct hv_gmem *mem, struct hv_err *err);
+/*
+ * What a device of this type keeps there, without a device to take it up, in whatever life of the
+ * zone; of id only zone and window count. -ENOENT: there is none of this type; -EBADMSG as above.
+ */
+int hv_state_read(const char *dir, const struct hv_state_id *id, uint32_t device_id, void *extra,
+		  size_t size, struct hv_err *err);
 /* Lets go of it: remove = the file goes as well. NULL is fine. */
 void hv_state_close(struct hv_state *state, bool remove);
 /* Removes those of a zone. What cannot be removed is never used: see life. */

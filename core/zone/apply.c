@@ -94,7 +94,7 @@ static int stop(const struct hv_machine *machine, uint32_t id, struct hv_err *er
 	int ret = hv_hyp_zone_stop(machine->hyp, id, err);
 
 	if (machine->serve && (!ret || ret == -ETIMEDOUT))
-		hv_serve_drop(machine->serve, id);
+		hv_serve_gone(machine->serve, id);
 
 	/* Also when a CPU of it is lost, the zone is gone. */
 	if (ret == -ETIMEDOUT && machine->records)
@@ -143,7 +143,7 @@ static int serve_zone(struct apply *a, const struct hv_zone *zone, struct hv_err
 	if (ret > 0) {
 		ret = hv_serve_adopt(serve, zone->spec->id,
 				     recorded_life(a->machine, zone->spec->id), err);
-		if (ret == -EBADMSG || ret == -ESTALE || ret == -EINVAL)
+		if (ret < 0)
 			left_alone(zone->spec->name, err);
 		if (ret > 0)
 			hv_log_info("zone %s: its devices go on where an earlier service left them",
@@ -227,7 +227,9 @@ static void undo(struct apply *a, size_t done, struct hv_err *err)
 					 "; zone %s could not be stopped again (%.200s)", name,
 					 why.msg);
 		} else if (s->kind == HV_STEP_SERVE) {
-			hv_serve_drop(a->machine->serve, s->zone->spec->id);
+			if (hv_serve_give_up(a->machine->serve, s->zone->spec->id))
+				snprintf(err->msg + len, sizeof(err->msg) - len,
+					 "; zone %s waits until it is served again", name);
 		} else if (s->kind == HV_STEP_STOP) {
 			snprintf(err->msg + len, sizeof(err->msg) - len,
 				 "; zone %s had been stopped and stays so", name);

@@ -122,6 +122,8 @@ static int need_service(struct hv_serve *serve, struct hv_err *err)
 	if (serve->service)
 		return 0;
 	ret = hv_service_new(serve->hyp, &opts, &serve->service, err);
+	if (!ret)
+		hv_serve_votes_begin(serve);
 	if (ret == -EBUSY)
 		hv_err_set(err, EBUSY, "%s: hvsh apply hands it the zones of a script", err->msg);
 	return ret;
@@ -211,8 +213,7 @@ static int make_device(struct hv_serve *serve, const struct hv_serve_home *home,
 	return 0;
 }
 
-/* Puts the line of the script behind the device's name, with which the message begins. */
-static int blame(const char *name, const struct hv_origin *origin, int ret, struct hv_err *err)
+int hv_serve_blame(const char *name, const struct hv_origin *origin, int ret, struct hv_err *err)
 {
 	char where[HV_ORIGIN_TEXT];
 	size_t len = strlen(name);
@@ -222,18 +223,9 @@ static int blame(const char *name, const struct hv_origin *origin, int ret, stru
 	return hv_err_set(err, err->code, "%s (%s)%s", name, where, err->msg + len);
 }
 
-static int attach_device(struct hv_serve *serve, const struct hv_serve_home *home,
-			 struct hv_served *dev, struct hv_err *err)
-{
-	return blame(dev->dev.name, &dev->dev.origin,
-		     hv_service_attach(serve->service, home->vzone, &dev->dev, dev->at, dev->size,
-				       dev->irq, err),
-		     err);
-}
-
 /* ---- zones */
 
-static struct hv_serve_home *find_home(const struct hv_serve *serve, uint32_t zone)
+struct hv_serve_home *hv_serve_home(const struct hv_serve *serve, uint32_t zone)
 {
 	struct hv_serve_home *home = serve->homes;
 
@@ -281,7 +273,7 @@ int hv_serve_open(struct hv_serve *serve, const struct hv_serve_zone *zone, stru
 	struct hv_served *dev;
 	int ret = 0;
 
-	if (find_home(serve, zone->id))
+	if (hv_serve_home(serve, zone->id))
 		return hv_err_set(err, EEXIST, "zone %s is served already", zone->name);
 	home = copy_zone(zone);
 	if (!home)
@@ -324,80 +316,9 @@ int hv_serve_open_zone(struct hv_serve *serve, const struct hv_zone *zone, struc
 	return hv_serve_open(serve, &z, err);
 }
 
-static int not_served(uint32_t zone, struct hv_err *err)
-{
-	return hv_err_set(err, ENOENT, "zone %" PRIu32 " is not served here", zone);
-}
-
-/* What was left of an earlier life is of no use to anybody. */
-static void begin_anew(struct hv_serve *serve, const struct hv_serve_home *home)
-{
-	if (!serve->state_dir)
-		return;
-	hv_state_forget(serve->state_dir, home->id);
-	for (struct hv_served *d = serve->devices; d; d = d->next)
-		if (d->zone == home->id)
-			hv_serve_keep(serve, home, d);
-}
-
-/* adopted: 1 = may be taken up, and then whether it was. */
-static int attach_home(struct hv_serve *serve, struct hv_serve_home *home, bool *adopted,
-		       struct hv_err *err)
-{
-	int ret;
-
-	ret = hv_service_add_zone(serve->service, home->id, home->name, home->cpus, home->ram,
-				  home->n_ram, &home->vzone, err);
-	if (ret)
-		return ret;
-	if (*adopted)
-		ret = hv_serve_take_up(serve, home, err);
-	if (*adopted && ret == -ENOENT) {
-		*adopted = false;
-		ret = 0;
-	}
-	if (!ret && !*adopted)
-		begin_anew(serve, home);
-	for (struct hv_served *d = serve->devices; d && !ret; d = d->next)
-		if (d->zone == home->id)
-			ret = attach_device(serve, home, d, err);
-	if (!ret && serve->state_dir)
-		hv_service_forget(serve->service, home->id);
-	if (ret && home->vzone) {
-		hv_service_remove_zone(serve->service, home->vzone);
-		home->vzone = NULL;
-	}
-	return ret;
-}
-
-int hv_serve_attach(struct hv_serve *serve, uint32_t zone, struct hv_err *err)
-{
-	struct hv_serve_home *home = find_home(serve, zone);
-	bool adopted = false;
-
-	if (!home)
-		return not_served(zone, err);
-	return home->vzone || !home->n_windows ? 0 : attach_home(serve, home, &adopted, err);
-}
-
-int hv_serve_adopt(struct hv_serve *serve, uint32_t zone, uint64_t life, struct hv_err *err)
-{
-	struct hv_serve_home *home = find_home(serve, zone);
-	bool adopted = true;
-	int ret;
-
-	if (!home)
-		return not_served(zone, err);
-	if (home->vzone || !home->n_windows)
-		return 0;
-	home->life = home->standing ? 0 : life;
-	ret = attach_home(serve, home, &adopted, err);
-	return ret ?: adopted;
-}
-
 void hv_serve_drop(struct hv_serve *serve, uint32_t zone)
 {
-	struct hv_serve_home *home = find_home(serve, zone);
+	struct hv_serve_home *home = hv_serve_home(serve, zone);
 	struct hv_served *d, *next;
 
 	if (!home)
@@ -432,6 +353,7 @@ void hv_serve_free(struct hv_serve *serve)
 	}
 	while (serve->homes)
 		hv_serve_drop(serve, serve->homes->id);
+	hv_serve_votes_leave(serve);
 	for (unsigned int i = 0; i < serve->n_switches; i++)
 		hv_switch_put(serve->switches[i]);
 	hv_service_free(serve->service);
@@ -444,12 +366,12 @@ void hv_serve_free(struct hv_serve *serve)
 
 bool hv_serve_has(const struct hv_serve *serve, uint32_t zone)
 {
-	return find_home(serve, zone) != NULL;
+	return hv_serve_home(serve, zone) != NULL;
 }
 
 bool hv_serve_expects(const struct hv_serve *serve, uint32_t zone)
 {
-	const struct hv_serve_home *home = find_home(serve, zone);
+	const struct hv_serve_home *home = hv_serve_home(serve, zone);
 
 	return home && home->vzone && !home->standing;
 }
@@ -468,7 +390,7 @@ bool hv_serve_next_zone(const struct hv_serve *serve, uint32_t after, uint32_t *
 
 const char *hv_serve_zone_name(const struct hv_serve *serve, uint32_t zone)
 {
-	const struct hv_serve_home *home = find_home(serve, zone);
+	const struct hv_serve_home *home = hv_serve_home(serve, zone);
 
 	return home ? home->name : "?";
 }
@@ -545,7 +467,7 @@ static int find_window(const struct hv_serve *serve, const struct hv_serve_home 
 int hv_serve_add(struct hv_serve *serve, uint32_t zone, const struct hv_spec_device *spec,
 		 struct hv_served **out, struct hv_err *err)
 {
-	const struct hv_serve_home *home = find_home(serve, zone);
+	const struct hv_serve_home *home = hv_serve_home(serve, zone);
 	const struct hv_serve_window *window = NULL;
 	struct hv_served *dev;
 	char name[HV_ERR_MSG_MAX];
@@ -558,13 +480,13 @@ int hv_serve_add(struct hv_serve *serve, uint32_t zone, const struct hv_spec_dev
 		ret = hv_err_set(err, EEXIST, "%s: there is a device of this name", name);
 	else
 		ret = find_window(serve, home, spec, &window, err);
-	ret = blame(name, &spec->origin, ret, err);
+	ret = hv_serve_blame(name, &spec->origin, ret, err);
 	if (!ret)
 		ret = make_device(serve, home, spec, window, &dev, err);
 	if (ret)
 		return ret;
 	hv_serve_keep(serve, home, dev);
-	ret = attach_device(serve, home, dev, err);
+	ret = hv_serve_attach_device(serve, home, dev, err);
 	if (ret) {
 		end_device(dev);
 		return ret;

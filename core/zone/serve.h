@@ -115,14 +115,27 @@ int hv_serve_attach(struct hv_serve *serve, uint32_t zone, struct hv_err *err);
 /*
  * The same for a zone that ran before this service did. life: of its record. 1: its devices go on
  * where another service left them; 0: none had left anything, and they begin anew, as after a
- * reset; -EBADMSG, -ESTALE: what was left cannot be used, as the message says; nothing is attached
- * then, and the zone's CPUs wait where they ask for a device.
+ * reset; -EBADMSG, -ESTALE: what was left cannot be used, as the message says. With these and all
+ * other errors nothing is attached, what was left stays for another service, and the zone's CPUs
+ * wait where they ask for a device.
  */
 int hv_serve_adopt(struct hv_serve *serve, uint32_t zone, uint64_t life, struct hv_err *err);
 /* The number that tells this start of the zone from others, for its record; 0 = there is none. */
 uint64_t hv_serve_life(const struct hv_serve *serve, uint32_t zone);
 /* Its devices are flushed, closed and freed. After the zone has stopped. Unknown zones are fine. */
 void hv_serve_drop(struct hv_serve *serve, uint32_t zone);
+/*
+ * The same before it has stopped: what hv_serve_adopt took up is left to the next service, or to
+ * the next hv_serve_adopt, and the zone's CPUs wait (true). Otherwise drops it (false).
+ */
+bool hv_serve_give_up(struct hv_serve *serve, uint32_t zone);
+/*
+ * The zone has stopped, served here or not: what an earlier service left of it is of no use any
+ * more, and what it had switched on is switched off.
+ */
+void hv_serve_gone(struct hv_serve *serve, uint32_t zone);
+/* All zones that run: what an earlier service left of others, and had something on, is the same. */
+void hv_serve_running(struct hv_serve *serve, const struct hv_zone_info *zones, int n);
 
 /* Opened or attached. */
 bool hv_serve_has(const struct hv_serve *serve, uint32_t zone);

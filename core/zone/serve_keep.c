@@ -106,14 +106,39 @@ void hv_serve_unkeep(struct hv_served *dev, bool remove)
 	dev->dev.kept = NULL;
 }
 
+void hv_serve_forget(struct hv_serve *serve, uint32_t zone)
+{
+	hv_serve_votes_end(serve, zone);
+	hv_state_forget(serve->state_dir, zone);
+}
+
+/* For whoever wonders why the whole zone begins anew. */
+static void say_unkept(const struct hv_serve *serve, const struct hv_serve_home *home)
+{
+	for (const struct hv_served *d = serve->devices; d; d = d->next) {
+		char where[HV_ORIGIN_TEXT];
+
+		if (d->zone != home->id || (d->dev.ops->keeps && !d->dev.fleeting))
+			continue;
+		hv_origin_format(&d->dev.origin, where);
+		hv_log_warn("%s%s%s%s: a %s device%s cannot go on where an earlier service left "
+			    "it, so that all devices of zone %s begin anew",
+			    d->dev.name, *where ? " (" : "", where, *where ? ")" : "", d->type,
+			    d->dev.fleeting ? " with a snapshot" : "", home->name);
+	}
+}
+
 int hv_serve_take_up(struct hv_serve *serve, const struct hv_serve_home *home, struct hv_err *err)
 {
 	const char *missing = NULL;
 	unsigned int found = 0;
 	int ret = 0;
 
-	if (!hv_serve_keeps(serve, home))
+	if (!hv_serve_keeps(serve, home)) {
+		if (serve->state_dir && home->life)
+			say_unkept(serve, home);
 		return -ENOENT;
+	}
 	for (struct hv_served *d = serve->devices; d && !ret; d = d->next) {
 		const struct hv_state_id id = identity(home, d);
 
@@ -126,6 +151,7 @@ int hv_serve_take_up(struct hv_serve *serve, const struct hv_serve_home *home, s
 			ret = 0;
 		} else if (ret) {
 			hv_err_prefix(err, "%s: ", d->dev.name);
+			hv_serve_blame(d->dev.name, &d->dev.origin, ret, err);
 		}
 	}
 	if (!ret && found && missing)

@@ -289,7 +289,7 @@ static struct hv_scmi_allow allowed(const struct hv_spec_device *spec, const cha
 }
 
 /* References are looked up in the tree this machine runs with; a simulated one has none. */
-static int need_clocks(struct hv_serve *serve, struct hv_err *err)
+int hv_serve_need_clocks(struct hv_serve *serve, struct hv_err *err)
 {
 	struct hv_err why;
 	int ret;
@@ -318,7 +318,7 @@ static int make_scmi(struct hv_serve *serve, struct hv_served *dev, const char *
 		},
 		.origin = dev->dev.origin,
 	};
-	int ret = need_clocks(serve, err);
+	int ret = hv_serve_need_clocks(serve, err);
 
 	opts.host = serve->clocks;
 	return ret ?: hv_scmi_init(&dev->dev, name, &opts, err);

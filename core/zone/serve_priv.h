@@ -24,11 +24,14 @@ struct hv_serve_home {
 	struct hv_serve_window *windows;
 	struct hv_vzone *vzone; /* NULL until attached */
 	bool standing;
+	bool ran;      /* before this service did, and was taken up */
 	uint64_t life; /* 0 = nothing of it outlives us */
 	struct hv_serve_home *next;
 };
 
 #define HV_SERVE_SWITCHES 16
+
+struct hv_serve_vote;
 
 struct hv_serve {
 	struct hv_hyp *hyp;
@@ -44,6 +47,7 @@ struct hv_serve {
 	struct hv_serve_home *homes;
 	struct hv_served *devices;
 	struct hv_clock_host *clocks; /* with the first scmi device */
+	struct hv_serve_vote *votes;  /* of zones that are not taken up */
 	struct hv_fdt *tree;	      /* of this machine, for the clocks; NULL = none */
 	unsigned int n_switches;
 	struct hv_switch *switches[HV_SERVE_SWITCHES];
@@ -57,6 +61,15 @@ struct hv_serve {
 int hv_serve_make(struct hv_serve *serve, struct hv_served *dev, const char *name,
 		  const struct hv_spec_device *spec, struct hv_err *err);
 
+/* serve->clocks is there. */
+int hv_serve_need_clocks(struct hv_serve *serve, struct hv_err *err);
+
+struct hv_serve_home *hv_serve_home(const struct hv_serve *serve, uint32_t zone);
+int hv_serve_attach_device(struct hv_serve *serve, const struct hv_serve_home *home,
+			   struct hv_served *dev, struct hv_err *err);
+/* Puts the line of the script behind the device's name, with which the message begins. */
+int hv_serve_blame(const char *name, const struct hv_origin *origin, int ret, struct hv_err *err);
+
 /* serve_keep.c */
 uint64_t hv_serve_digest(const struct hv_spec_device *spec);
 uint64_t hv_serve_new_life(void); /* 0 when there is no randomness */
@@ -66,9 +79,26 @@ bool hv_serve_keeps(const struct hv_serve *serve, const struct hv_serve_home *ho
 void hv_serve_keep(struct hv_serve *serve, const struct hv_serve_home *home, struct hv_served *dev);
 /* After it was detached. */
 void hv_serve_unkeep(struct hv_served *dev, bool remove);
+/* An earlier life of the zone is over: what it had on goes off, and its files go. */
+void hv_serve_forget(struct hv_serve *serve, uint32_t zone);
 /* All devices of an attached zone find what was left of them, or none does: -ENOENT when nothing
  * was. */
 int hv_serve_take_up(struct hv_serve *serve, const struct hv_serve_home *home, struct hv_err *err);
+
+/*
+ * serve_votes.c: what scmi devices of an earlier service have on counts for their zones, from
+ * before the first guest is served until each of them is taken up. main thread.
+ */
+/* Of all zones that run; what others had is switched off, and nothing of them is kept any more. */
+void hv_serve_votes_begin(struct hv_serve *serve);
+/* Of a zone whose devices were given up again, and still exist. */
+void hv_serve_votes_keep(struct hv_serve *serve, uint32_t zone);
+/* A device is about to be taken up: the vote is its own from now on. */
+void hv_serve_votes_take(struct hv_serve *serve, struct hv_served *dev);
+/* The zone is gone: what it had on goes off where nobody else wants it on. */
+void hv_serve_votes_end(struct hv_serve *serve, uint32_t zone);
+/* This process ends: all of it stays on, for the next one. */
+void hv_serve_votes_leave(struct hv_serve *serve);
 
 /* A planned window that no device has until one is attached. */
 bool hv_spec_is_slot(const struct hv_spec_device *spec);

@@ -184,6 +184,25 @@ struct hv_spec_device *zf_device(struct zf *f, struct hv_zone_spec *z, const cha
 	return d;
 }
 
+void zf_option(struct zf *f, struct hv_spec_device *d, struct hv_spec_option value)
+{
+	struct hv_arena *arena = hv_zone_set_arena(f->set);
+	struct hv_spec_option *options = hv_arena_array(arena, d->n_options + 1, sizeof(*options));
+
+	assert_non_null(options);
+	if (d->n_options)
+		memcpy(options, d->options, d->n_options * sizeof(*options));
+	value.origin = d->origin;
+	options[d->n_options++] = value;
+	d->options = options;
+}
+
+void zf_text(struct zf *f, struct hv_spec_device *d, const char *key, const char *text)
+{
+	zf_option(f, d,
+		  (struct hv_spec_option){ .type = HV_OPT_STRING, .key = key, .string = text });
+}
+
 struct hv_spec_image *zf_module(struct zf *f, struct hv_zone_spec *z, const char *name,
 				const char *path, uint64_t at)
 {

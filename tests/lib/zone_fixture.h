@@ -79,6 +79,9 @@ struct hv_spec_region *zf_region(struct zf *f, struct hv_zone_spec *z, enum hv_r
 struct hv_spec_irq *zf_irq(struct zf *f, struct hv_zone_spec *z, uint32_t irq);
 struct hv_spec_device *zf_device(struct zf *f, struct hv_zone_spec *z, const char *type,
 				 const char *name);
+/* One more option, from where the device is. */
+void zf_option(struct zf *f, struct hv_spec_device *d, struct hv_spec_option value);
+void zf_text(struct zf *f, struct hv_spec_device *d, const char *key, const char *text);
 struct hv_spec_image *zf_module(struct zf *f, struct hv_zone_spec *z, const char *name,
 				const char *path, uint64_t at);
 struct hv_spec_pci_dev *zf_pci(struct zf *f, struct hv_zone_spec *z, uint8_t bus, uint8_t device);

@@ -13,7 +13,6 @@
 
 #include "base/log.h"
 #include "virtio/dev/scmi_priv.h"
-#include "virtio/state.h"
 
 #define QUEUE_SIZE 64
 #define TURN_MESSAGES 32
@@ -152,6 +151,30 @@ static void take_up(struct scmi *scmi)
 			    scmi->dev->name, kept->not_held, SCMI_KEPT_HELD);
 }
 
+int hv_scmi_held(const char *dir, const struct hv_state_id *id, uint16_t held[HV_SCMI_HELD],
+		 struct hv_err *err)
+{
+	struct scmi_kept kept;
+	int rc = hv_state_read(dir, id, VIRTIO_ID_SCMI, &kept, sizeof(kept), err);
+
+	if (rc == -ENOENT)
+		return 0;
+	if (rc < 0)
+		return rc;
+	if (kept.n_held > SCMI_KEPT_HELD)
+		return hv_err_set(err, EBADMSG, "zone %" PRIu32 ": what it has on cannot be read",
+				  id->zone);
+	memcpy(held, kept.held, sizeof(kept.held));
+	return kept.n_held;
+}
+
+void hv_scmi_take_over(struct hv_vdev *dev, struct hv_clock_agent *stand_in)
+{
+	const struct scmi *scmi = dev->state;
+
+	hv_clock_agent_replace(scmi->agent, stand_in);
+}
+
 static void scmi_restore(struct hv_vdev *dev, const void *from)
 {
 	struct scmi *scmi = dev->state;
@@ -201,8 +224,7 @@ static void scmi_stop(struct hv_vdev *dev, struct hv_worker *w)
 	struct scmi *scmi = dev->state;
 
 	(void)w;
-	scmi->left = hv_vdev_leaving(dev);
-	if (!scmi->left)
+	if (!hv_vdev_leaving(dev))
 		hv_clock_agent_release(scmi->agent);
 }
 
@@ -212,7 +234,8 @@ static void scmi_destroy(struct hv_vdev *dev)
 
 	if (!scmi)
 		return;
-	if (scmi->left)
+	/* Also what no driver was served with here: it is on, and kept as such. */
+	if (dev->left)
 		hv_clock_agent_leave(scmi->agent);
 	else
 		hv_clock_agent_free(scmi->agent);

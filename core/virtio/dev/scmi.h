@@ -10,6 +10,7 @@
 #include "base/origin.h"
 #include "clock/host.h"
 #include "virtio/device.h"
+#include "virtio/state.h"
 
 /*
  * virtio-scmi (virtio 1.2, 5.17): a zone asks zone0 for clocks, power domains and resets in the
@@ -41,5 +42,19 @@ struct hv_scmi_opts {
  */
 int hv_scmi_init(struct hv_vdev *dev, const char *name, const struct hv_scmi_opts *opts,
 		 struct hv_err *err);
+
+/*
+ * What a device of an earlier process has on, as it is kept (virtio/state.h), before it is taken
+ * up: entries of hv_clock_agent_take, of which this returns how many. 0: none, or what is there is
+ * no scmi device; -EBADMSG: it cannot be read. main thread.
+ */
+#define HV_SCMI_HELD 480
+int hv_scmi_held(const char *dir, const struct hv_state_id *id, uint16_t held[HV_SCMI_HELD],
+		 struct hv_err *err);
+/*
+ * Before such a device is attached: it has what the agent has that stood in for it until now, which
+ * is freed. NULL is fine.
+ */
+void hv_scmi_take_over(struct hv_vdev *dev, struct hv_clock_agent *stand_in);
 
 #endif

@@ -80,7 +80,7 @@ struct scmi_lent {
 };
 
 /* What the next process has to know. */
-#define SCMI_KEPT_HELD 480
+#define SCMI_KEPT_HELD HV_SCMI_HELD
 struct scmi_kept {
 	uint32_t version[SCMI_PROTOCOLS];
 	uint16_t n_held, not_held; /* not_held: for so many there was no room */
@@ -96,7 +96,6 @@ struct scmi {
 	uint32_t version[SCMI_PROTOCOLS]; /* agreed on; I/O thread */
 	struct scmi_kept kept;		  /* under the device's lock */
 	bool taken_up;			  /* this life began in another process; the same */
-	bool left;			  /* what it has is the next process's */
 };
 
 extern const struct scmi_protocol scmi_base, scmi_power, scmi_clock, scmi_reset;

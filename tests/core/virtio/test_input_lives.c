@@ -8,26 +8,19 @@
 #include <endian.h>
 #include <linux/input.h>
 #include <linux/virtio_input.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "lives.h"
 #include "virtio/dev/input.h"
-#include "virtio/state.h"
-#include "vrig.h"
 
 /* A guest's keyboard and touch screen when another process goes on with them. */
 static struct {
 	struct hv_vdev dev;
-	struct vrig rig;
+	struct lives lives;
 	enum hv_input_kind kind;
-	char dir[64];
 } box;
+static struct vrig *const rig = &box.lives.rig;
 static struct hv_err err;
-
-static const struct hv_state_id id = {
-	.life = 1, .at = 0xa000000, .size = 0x200, .config = 2, .zone = 1, .irq = VRIG_IRQ
-};
 
 static void new_process(void)
 {
@@ -37,34 +30,21 @@ static void new_process(void)
 	assert_int_equal(hv_input_init(&box.dev, "linux1/keys", &opts, &err), 0);
 }
 
-static void end_process(void)
-{
-	struct hv_state *kept = box.dev.kept;
-
-	hv_vdev_destroy(&box.dev);
-	hv_state_close(kept, false);
-}
-
 static void next_process(void)
 {
-	hv_vdev_leave(&box.dev);
-	end_process();
+	lives_leave(&box.lives, &box.dev);
 	new_process();
-	assert_int_equal(hv_state_open(box.dir, &id, &box.dev, &box.rig.mem, &err), 0);
-	box.rig.dev = &box.dev;
-	assert_int_equal(hv_vdev_attach(&box.dev, &box.rig.bus, id.at, id.size, VRIG_IRQ, &err), 0);
+	lives_open(&box.lives, &box.dev);
+	lives_attach(&box.lives, &box.dev);
 }
 
 static void begin(enum hv_input_kind kind)
 {
 	memset(&box, 0, sizeof(box));
 	box.kind = kind;
-	snprintf(box.dir, sizeof(box.dir), "/tmp/hvsh-input-XXXXXX");
-	assert_non_null(mkdtemp(box.dir));
 	new_process();
-	assert_int_equal(hv_state_create(box.dir, &id, &box.dev, &err), 0);
-	vrig_init(&box.rig, &box.dev, 1 << 20);
-	vrig_start(&box.rig, 0, 64, 0);
+	lives_begin(&box.lives, &box.dev);
+	vrig_start(rig, 0, 64, 0);
 }
 
 static int setup_keyboard(void **state)
@@ -83,21 +63,16 @@ static int setup_touch(void **state)
 
 static int teardown(void **state)
 {
-	char command[128];
-
 	(void)state;
-	vrig_free(&box.rig);
-	end_process();
-	snprintf(command, sizeof(command), "rm -r %s", box.dir);
-	return system(command);
+	return lives_close(&box.lives, &box.dev);
 }
 
 static struct virtio_input_event *post(void)
 {
-	struct virtio_input_event *e = vrig_alloc(&box.rig, sizeof(*e), 8);
+	struct virtio_input_event *e = vrig_alloc(rig, sizeof(*e), 8);
 
-	assert_true(vrig_add(&box.rig, 0, (struct vrig_buf[]){ { e, 8, true } }, 1) >= 0);
-	vrig_kick(&box.rig, 0);
+	assert_true(vrig_add(rig, 0, (struct vrig_buf[]){ { e, 8, true } }, 1) >= 0);
+	vrig_kick(rig, 0);
 	return e;
 }
 
@@ -105,7 +80,7 @@ static void expect(uint16_t type, uint16_t code, int32_t value)
 {
 	struct virtio_input_event *e = post();
 
-	assert_int_equal(vrig_wait(&box.rig, 0).len, 8);
+	assert_int_equal(vrig_wait(rig, 0).len, 8);
 	assert_int_equal(le16toh(e->type), type);
 	assert_int_equal(le16toh(e->code), code);
 	assert_int_equal((int32_t)le32toh(e->value), value);
@@ -160,20 +135,20 @@ static void what_was_not_delivered_does_not_stick(void **state)
 
 static void registers_and_lights_are_kept(void **state)
 {
-	struct virtio_input_event *e = vrig_alloc(&box.rig, sizeof(*e), 8);
+	struct virtio_input_event *e = vrig_alloc(rig, sizeof(*e), 8);
 	struct hv_input_info info;
 
 	(void)state;
 	*e = (struct virtio_input_event){ htole16(EV_LED), htole16(LED_CAPSL), htole32(1) };
-	vrig_request(&box.rig, 1, (struct vrig_buf[]){ { e, 8, false } }, 1);
-	vrig_set_config(&box.rig, 0, 1, VIRTIO_INPUT_CFG_EV_BITS);
-	vrig_set_config(&box.rig, 1, 1, EV_LED);
+	vrig_request(rig, 1, (struct vrig_buf[]){ { e, 8, false } }, 1);
+	vrig_set_config(rig, 0, 1, VIRTIO_INPUT_CFG_EV_BITS);
+	vrig_set_config(rig, 1, 1, EV_LED);
 	next_process();
 	hv_input_info(&box.dev, &info);
 	assert_int_equal(info.leds, 1u << LED_CAPSL);
-	assert_int_equal(vrig_config(&box.rig, 0, 1), VIRTIO_INPUT_CFG_EV_BITS);
-	assert_int_equal(vrig_config(&box.rig, 1, 1), EV_LED);
-	assert_int_equal(vrig_config(&box.rig, 2, 1), 1);
+	assert_int_equal(vrig_config(rig, 0, 1), VIRTIO_INPUT_CFG_EV_BITS);
+	assert_int_equal(vrig_config(rig, 1, 1), EV_LED);
+	assert_int_equal(vrig_config(rig, 2, 1), 1);
 	nothing_but(KEY_B);
 }
 
@@ -182,9 +157,9 @@ static void a_reset_forgets(void **state)
 {
 	(void)state;
 	press(KEY_A, 1);
-	vrig_reset(&box.rig);
+	vrig_reset(rig);
 	next_process();
-	vrig_start(&box.rig, 0, 64, 0);
+	vrig_start(rig, 0, 64, 0);
 	nothing_but(KEY_B);
 }
 

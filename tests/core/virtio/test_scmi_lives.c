@@ -2,22 +2,19 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "tests/core/hypervisor/sample.h"
 
 #include <errno.h>
+#include <linux/virtio_config.h>
 
 #include "abi/resource.h"
 #include "clock/host.h"
+#include "lives.h"
 #include "virtio/dev/scmi.h"
-#include "virtio/state.h"
-#include "vrig.h"
 
 /* What a zone has switched on stays on, and is its own, when another process goes on with it. */
 static const char machine_clocks[] = "clock bus 4000000\n"
@@ -33,16 +30,12 @@ static struct {
 	struct hv_hyp *hyp;
 	struct hv_clock_host *host;
 	struct hv_vdev dev;
-	struct vrig rig;
+	struct lives lives;
 	uint8_t *out, *in;
 	uint32_t got; /* bytes of the last answer */
-	char dir[64];
 } box;
+static struct vrig *const rig = &box.lives.rig;
 static struct hv_err err;
-
-static const struct hv_state_id id = {
-	.life = 1, .at = 0xa000000, .size = 0x200, .config = 2, .zone = 1, .irq = VRIG_IRQ
-};
 
 /* A process's own: who has what is known to it alone. */
 static void new_process(void)
@@ -58,28 +51,19 @@ static void new_process(void)
 	assert_int_equal(hv_scmi_init(&box.dev, "linux1/scmi", &opts, &err), 0);
 }
 
-static void attach(void)
+/* Its device is not attached yet. */
+static void open_next_process(void)
 {
-	box.rig.dev = &box.dev;
-	assert_int_equal(hv_vdev_attach(&box.dev, &box.rig.bus, id.at, id.size, VRIG_IRQ, &err), 0);
-}
-
-static void end_process(void)
-{
-	struct hv_state *kept = box.dev.kept;
-
-	hv_vdev_destroy(&box.dev);
-	hv_state_close(kept, false);
+	lives_leave(&box.lives, &box.dev);
 	hv_clock_host_put(box.host);
+	new_process();
+	lives_open(&box.lives, &box.dev);
 }
 
 static void next_process(void)
 {
-	hv_vdev_leave(&box.dev);
-	end_process();
-	new_process();
-	assert_int_equal(hv_state_open(box.dir, &id, &box.dev, &box.rig.mem, &err), 0);
-	attach();
+	open_next_process();
+	lives_attach(&box.lives, &box.dev);
 }
 
 static int setup(void **state)
@@ -88,29 +72,24 @@ static int setup(void **state)
 
 	(void)state;
 	memset(&box, 0, sizeof(box));
-	snprintf(box.dir, sizeof(box.dir), "/tmp/hvsh-scmi-XXXXXX");
-	assert_non_null(mkdtemp(box.dir));
 	assert_int_equal(hv_hyp_open_sim(&opts, &box.hyp, &err), 0);
 	assert_int_equal(hv_sim_set_clocks(box.hyp, machine_clocks, &err), 0);
 	new_process();
-	assert_int_equal(hv_state_create(box.dir, &id, &box.dev, &err), 0);
-	vrig_init(&box.rig, &box.dev, 1 << 20);
-	vrig_start(&box.rig, HV_FEATURE(HV_F_EVENT_IDX), 64, 0);
-	box.out = vrig_alloc(&box.rig, 64, 8);
-	box.in = vrig_alloc(&box.rig, 256, 8);
+	lives_begin(&box.lives, &box.dev);
+	vrig_start(rig, HV_FEATURE(HV_F_EVENT_IDX), 64, 0);
+	box.out = vrig_alloc(rig, 64, 8);
+	box.in = vrig_alloc(rig, 256, 8);
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	char command[128];
+	int rc = lives_close(&box.lives, &box.dev);
 
 	(void)state;
-	vrig_free(&box.rig);
-	end_process();
+	hv_clock_host_put(box.host);
 	hv_hyp_close(box.hyp);
-	snprintf(command, sizeof(command), "rm -r %s", box.dir);
-	return system(command);
+	return rc;
 }
 
 static int32_t ask(unsigned int protocol, unsigned int message, const uint32_t *params,
@@ -123,7 +102,7 @@ static int32_t ask(unsigned int protocol, unsigned int message, const uint32_t *
 	memcpy(box.out, &header, 4);
 	if (n)
 		memcpy(box.out + 4, params, 4 * (size_t)n);
-	box.got = vrig_request(&box.rig, 0, bufs, 2);
+	box.got = vrig_request(rig, 0, bufs, 2);
 	assert_true(box.got >= 8);
 	memcpy(&status, box.in + 4, 4);
 	if (word)
@@ -170,7 +149,7 @@ static void what_is_on_stays_on(void **state)
 	/* The end of its driver, in whatever process, gives it back. */
 	next_process();
 	assert_int_equal(ask(CLOCK, 6, (const uint32_t[]){ A }, 1, &hz), 0);
-	vrig_reset(&box.rig);
+	vrig_reset(rig);
 	assert_false(is_on(A));
 }
 
@@ -199,14 +178,72 @@ static void versions_stay_agreed(void **state)
 	next_process();
 	assert_int_equal(ASK(CLOCK, 3, A), 0);
 	assert_int_equal(box.got, 28);
-	vrig_reset(&box.rig);
-	vrig_start(&box.rig, HV_FEATURE(HV_F_EVENT_IDX), 64, 0);
-	box.out = vrig_alloc(&box.rig, 64, 8);
-	box.in = vrig_alloc(&box.rig, 256, 8);
+	vrig_reset(rig);
+	vrig_start(rig, HV_FEATURE(HV_F_EVENT_IDX), 64, 0);
+	box.out = vrig_alloc(rig, 64, 8);
+	box.in = vrig_alloc(rig, 256, 8);
 	assert_int_equal(ask(CLOCK, 0, NULL, 0, &version), 0);
 	assert_int_equal(version, 0x30000);
 	assert_int_equal(ASK(CLOCK, 3, A), 0);
 	assert_int_equal(box.got, 32);
+}
+
+/* However soon it ends again: whether its driver was served there makes no difference. */
+static void a_process_that_ends_at_once_switches_nothing(void **state)
+{
+	uint32_t attributes;
+
+	(void)state;
+	assert_int_equal(ASK(CLOCK, 7, A, 1, 0), 0);
+	for (int i = 0; i < 50; i++) {
+		next_process();
+		assert_true(is_on(A));
+	}
+	/* Nor does one that could not attach it. */
+	open_next_process();
+	next_process();
+	assert_true(is_on(A));
+	assert_int_equal(ask(CLOCK, 3, (const uint32_t[]){ A }, 1, &attributes), 0);
+	assert_int_equal(attributes & 1, 1);
+	assert_int_equal(ASK(CLOCK, 7, A, 0, 0), 0);
+	assert_false(is_on(A));
+}
+
+/* The rest of the zone still runs on it, and its driver may come to its senses. */
+static void what_is_broken_keeps_it_on(void **state)
+{
+	struct vring_used *used = rig->queue[0].used;
+	uint16_t right;
+
+	(void)state;
+	assert_int_equal(ASK(CLOCK, 7, A, 1, 0), 0);
+	open_next_process();
+	right = used->idx;
+	used->idx = (uint16_t)(right + 7);
+	lives_attach(&box.lives, &box.dev);
+	vrig_wait_status(rig, VIRTIO_CONFIG_S_NEEDS_RESET);
+	assert_true(is_on(A));
+	used->idx = right;
+	next_process();
+	assert_true(is_on(A));
+	/* Until the driver's end. */
+	vrig_reset(rig);
+	vrig_start(rig, HV_FEATURE(HV_F_EVENT_IDX), 64, 0);
+	box.out = vrig_alloc(rig, 64, 8);
+	box.in = vrig_alloc(rig, 256, 8);
+	assert_int_equal(ASK(CLOCK, 6, A), 0);
+	assert_false(is_on(A));
+}
+
+static void a_paused_device_keeps_it_on(void **state)
+{
+	(void)state;
+	assert_int_equal(ASK(CLOCK, 7, A, 1, 0), 0);
+	hv_vdev_pause(&box.dev, true);
+	next_process();
+	assert_true(is_on(A));
+	assert_int_equal(ASK(CLOCK, 7, A, 0, 0), 0);
+	assert_false(is_on(A));
 }
 
 /* A device that nobody goes on with gives all back. */
@@ -226,6 +263,9 @@ int main(void)
 		TEST(what_is_on_stays_on),
 		TEST(nobody_else_takes_it),
 		TEST(versions_stay_agreed),
+		TEST(a_process_that_ends_at_once_switches_nothing),
+		TEST(what_is_broken_keeps_it_on),
+		TEST(a_paused_device_keeps_it_on),
 		TEST(the_end_gives_back),
 	};
 

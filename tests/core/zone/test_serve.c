@@ -53,31 +53,10 @@ static int teardown(void **state)
 	return zf_teardown(state);
 }
 
-static void set_option(struct zf *f, struct hv_spec_device *d, struct hv_spec_option value)
-{
-	struct hv_arena *arena = hv_zone_set_arena(f->set);
-	struct hv_spec_option *options = hv_arena_array(arena, d->n_options + 1, sizeof(*options));
-
-	assert_non_null(options);
-	if (d->n_options)
-		memcpy(options, d->options, d->n_options * sizeof(*options));
-	options[d->n_options++] = value;
-	d->options = options;
-}
-
-static void set_text(struct zf *f, struct hv_spec_device *d, const char *key, const char *text)
-{
-	set_option(
-		f, d,
-		(struct hv_spec_option){
-			.type = HV_OPT_STRING, .key = key, .string = text, .origin = d->origin });
-}
-
 static void set_flag(struct zf *f, struct hv_spec_device *d, const char *key)
 {
-	set_option(f, d,
-		   (struct hv_spec_option){
-			   .type = HV_OPT_BOOL, .key = key, .boolean = true, .origin = d->origin });
+	zf_option(f, d,
+		  (struct hv_spec_option){ .type = HV_OPT_BOOL, .key = key, .boolean = true });
 }
 
 static const char *disk(struct zf *f, const char *name)
@@ -96,7 +75,7 @@ static struct hv_spec_device *zone_with_disk(struct zf *f, uint32_t id, const ch
 	struct hv_spec_device *d = zf_device(f, z, "blk", "root");
 
 	z->dtb.present = false;
-	set_text(f, d, "image", image);
+	zf_text(f, d, "image", image);
 	return d;
 }
 
@@ -223,7 +202,7 @@ static void a_device_comes_and_goes(void **state)
 	zf_device(f, z, "rng", "rng0");
 	must_apply(f, 0);
 	assert_int_equal(hv_serve_count(box.serve), 1);
-	set_text(f, &late, "image", disk(f, "late"));
+	zf_text(f, &late, "image", disk(f, "late"));
 	assert_int_equal(hv_serve_add(box.serve, 1, &late, &d, &f->err), 0);
 	at = d->at;
 	first = d->serial;
@@ -292,7 +271,7 @@ static void a_disk_that_two_read(void **state)
 
 	set_flag(f, zone_with_disk(f, 1, image), "readonly");
 	set_flag(f, zone_with_disk(f, 2, image), "snapshot");
-	set_text(f, zone_with_disk(f, 3, image), "overlay", "/tmp/none-yet");
+	zf_text(f, zone_with_disk(f, 3, image), "overlay", "/tmp/none-yet");
 	zf_expect_clean(f);
 }
 
@@ -302,7 +281,7 @@ static void an_overlay_on_the_disk_of_another(void **state)
 	const char *image = disk(f, "disk");
 
 	zone_with_disk(f, 1, image);
-	set_text(f, zone_with_disk(f, 2, disk(f, "base")), "overlay", image);
+	zf_text(f, zone_with_disk(f, 2, disk(f, "base")), "overlay", image);
 	zf_expect(f, HV_ERROR, "disk-shared", "belongs to", "linux2", "blk root", 250);
 }
 
@@ -315,8 +294,8 @@ static void taps_and_addresses_are_unique(void **state)
 		struct hv_spec_device *d = zf_device(f, z, "net", "eth0");
 
 		z->dtb.present = false;
-		set_text(f, d, "tap", "tap7");
-		set_text(f, d, "mac", id == 1 ? "52:54:00:aa:bb:cc" : "52:54:00:AA:BB:CC");
+		zf_text(f, d, "tap", "tap7");
+		zf_text(f, d, "mac", id == 1 ? "52:54:00:aa:bb:cc" : "52:54:00:AA:BB:CC");
 	}
 	zf_check(f);
 	assert_non_null(strstr(zf_find(f, "tap-taken")->message, "TAP tap7 belongs to net eth0"));

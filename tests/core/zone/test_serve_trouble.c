@@ -123,24 +123,6 @@ static int teardown(void **state)
 
 /* ---- zones */
 
-static void set_option(struct hv_spec_device *d, struct hv_spec_option value)
-{
-	struct hv_arena *arena = hv_zone_set_arena(box.f->set);
-	struct hv_spec_option *options = hv_arena_array(arena, d->n_options + 1, sizeof(*options));
-
-	assert_non_null(options);
-	if (d->n_options)
-		memcpy(options, d->options, d->n_options * sizeof(*options));
-	value.origin = d->origin;
-	options[d->n_options++] = value;
-	d->options = options;
-}
-
-static void set_text(struct hv_spec_device *d, const char *key, const char *text)
-{
-	set_option(d, (struct hv_spec_option){ .type = HV_OPT_STRING, .key = key, .string = text });
-}
-
 static const char *disk(const char *name)
 {
 	char sectors[65536];
@@ -157,10 +139,10 @@ static struct hv_zone_spec *zone(uint32_t id, const char *image, const char *tap
 	struct zf_tree tree = zf_tree_of(z);
 	char file[32];
 
-	set_text(zf_device(box.f, z, "blk", "root"), "image", image);
+	zf_text(box.f, zf_device(box.f, z, "blk", "root"), "image", image);
 	zf_device(box.f, z, "console", "hvc0");
 	if (tap)
-		set_text(zf_device(box.f, z, "net", "eth0"), "tap", tap);
+		zf_text(box.f, zf_device(box.f, z, "net", "eth0"), "tap", tap);
 	for (size_t i = 0; i < z->n_devices; i++) {
 		struct hv_spec_device *d = (struct hv_spec_device *)&z->devices[i];
 		uint32_t slot = 8 * (id - 1) + (uint32_t)i;
@@ -558,7 +540,7 @@ static void an_overlay_on_a_full_disk(void **state)
 	snprintf(overlay, sizeof(overlay), "%s/root.overlay", dir);
 	snprintf(filler, sizeof(filler), "%s/filler", dir);
 	zone(2, disk("disk2"), NULL);
-	set_text(device(zone(1, disk("disk1"), NULL), ROOT), "overlay", overlay);
+	zf_text(box.f, device(zone(1, disk("disk1"), NULL), ROOT), "overlay", overlay);
 	must_apply();
 	goes_on(1);
 	fd = open(filler, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
