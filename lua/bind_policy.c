@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/now.h"
 #include "lua/policy_decide.h"
+#include "lua/policy_engine.h"
 #include "lua/policy_file.h"
 #include "lua/policy_thread.h"
 #include "lua/traceback.h"
@@ -210,12 +211,7 @@ static void answer_one(struct guard *g, const struct hv_question *q)
 		lua_sethook(co, NULL, 0, 0);
 		failed(g, lua_gettop(co) > 2 ? lua_tostring(co, -1) : NULL);
 	}
-	/* Nobody waits for it any more, or there is no memory for new data. */
-	if (hv_desk_answer(hv_policy_desk(g->policy), q->ticket, &call.answer) < 0 &&
-	    call.answer.data) {
-		call.answer = (struct hv_answer){ .word = HV_ANSWER_DENY };
-		(void)hv_desk_answer(hv_policy_desk(g->policy), q->ticket, &call.answer);
-	}
+	hv_policy_reply(g->policy, q, &call.answer);
 	lua_settop(co, 1);
 }
 
@@ -568,8 +564,23 @@ static int policy(lua_State *L)
 	return 1;
 }
 
+/* policy_limits: what the options of a policy may be; bytes, ns, requests */
+static void push_limits(lua_State *L)
+{
+	lua_createtable(L, 0, 7);
+	hv_bind_field_int(L, "queue_max", HV_DESK_DEPTH_MAX);
+	hv_bind_field_int(L, "args_max", HV_POLICY_ARGS_MAX);
+	hv_bind_field_int(L, "memory_min", (lua_Integer)HV_POLICY_MEMORY_MIN);
+	hv_bind_field_int(L, "memory_state_max", (lua_Integer)HV_POLICY_MEMORY_STATE_MAX);
+	hv_bind_field_int(L, "memory_process_max", (lua_Integer)HV_POLICY_MEMORY_MAX);
+	hv_bind_field_int(L, "deadline", (lua_Integer)HV_POLICY_DEADLINE_NS);
+	hv_bind_field_int(L, "deadline_max", (lua_Integer)HV_POLICY_DEADLINE_MAX_NS);
+}
+
 void hv_bind_policy(lua_State *L)
 {
 	lua_pushcfunction(L, policy);
 	lua_setfield(L, -2, "policy");
+	push_limits(L);
+	lua_setfield(L, -2, "policy_limits");
 }

@@ -185,3 +185,13 @@ void hv_policy_read_answer(lua_State *L, enum hv_policy_type type, const struct 
 		wrong(L, luaL_typename(L, idx));
 	}
 }
+
+void hv_policy_reply(struct hv_policy *policy, const struct hv_question *q,
+		     const struct hv_answer *answer)
+{
+	const struct hv_answer deny = { .word = HV_ANSWER_DENY };
+	struct hv_desk *desk = hv_policy_desk(policy);
+
+	if (hv_desk_answer(desk, q->ticket, answer) < 0 && answer->data)
+		(void)hv_desk_answer(desk, q->ticket, &deny);
+}

@@ -36,4 +36,11 @@ void hv_policy_read_answer(lua_State *L, enum hv_policy_type type, const struct 
 const char *hv_policy_answer_wrong(enum hv_policy_type type, const struct hv_question *q,
 				   const struct hv_answer *answer);
 
+/*
+ * Puts the answer on the policy's desk, where nobody may wait for it any more. Without memory for
+ * its data the request is denied. Any thread.
+ */
+void hv_policy_reply(struct hv_policy *policy, const struct hv_question *q,
+		     const struct hv_answer *answer);
+
 #endif

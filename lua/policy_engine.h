@@ -15,9 +15,13 @@
  * (lua/policy_state.h), or in a process of its own (lua/policy_process.h).
  */
 #define HV_POLICY_TEXT_MAX (128u << 10) /* bytes of a policy's file */
+/* What its options may be: the prelude has them from here, as hvsh.core's policy_limits. */
 #define HV_POLICY_ARGS_MAX (16u << 10)
 #define HV_POLICY_MEMORY_MIN (UINT64_C(256) << 10)
-#define HV_POLICY_MEMORY_MAX (UINT64_C(64) << 20)
+#define HV_POLICY_MEMORY_STATE_MAX (UINT64_C(4) << 20) /* also where nothing is said */
+#define HV_POLICY_MEMORY_MAX (UINT64_C(64) << 20)      /* in a process of its own */
+#define HV_POLICY_DEADLINE_NS UINT64_C(10000000)       /* where nothing is said */
+#define HV_POLICY_DEADLINE_MAX_NS UINT64_C(10000000000)
 #define HV_POLICY_PRINTS_MAX 16 /* lines for one decision; what is beyond them is dropped */
 #define HV_POLICY_LOAD_NS UINT64_C(250000000) /* of processor time, to load it */
 

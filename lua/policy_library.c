@@ -9,6 +9,15 @@
 #define VALUES_MAX 65536
 #define FORMAT_MAX 64
 
+/* Calls what the first upvalue is in the place of, with all that is on the stack. */
+static int call_original(lua_State *L, int results)
+{
+	lua_pushvalue(L, lua_upvalueindex(1));
+	lua_insert(L, 1);
+	lua_call(L, lua_gettop(L) - 1, results);
+	return lua_gettop(L);
+}
+
 /* ---- what would run where no hook is called */
 
 /* (table, metatable); upvalue: setmetatable itself */
@@ -20,10 +29,7 @@ static int set_metatable(lua_State *L)
 			return luaL_error(L, "a policy has no finalizers (__gc)");
 		lua_pop(L, 1);
 	}
-	lua_pushvalue(L, lua_upvalueindex(1));
-	lua_insert(L, 1);
-	lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
-	return lua_gettop(L);
+	return call_original(L, LUA_MULTRET);
 }
 
 /*
@@ -97,10 +103,7 @@ static int repeat(lua_State *L)
 		return 1;
 	}
 	lua_settop(L, 3);
-	lua_pushvalue(L, lua_upvalueindex(1));
-	lua_insert(L, 1);
-	lua_call(L, 3, 1);
-	return 1;
+	return call_original(L, 1);
 }
 
 /* (format, …); upvalue: string.format, which measures each text, however little of it is used */
@@ -108,10 +111,7 @@ static int format(lua_State *L)
 {
 	if (lua_gettop(L) > FORMAT_MAX + 1)
 		return luaL_error(L, "in a policy's file this takes %d values at most", FORMAT_MAX);
-	lua_pushvalue(L, lua_upvalueindex(1));
-	lua_insert(L, 1);
-	lua_call(L, lua_gettop(L) - 1, 1);
-	return 1;
+	return call_original(L, 1);
 }
 
 static void check_plain(lua_State *L, int idx)
@@ -139,10 +139,7 @@ static int bounded_table(lua_State *L)
 		if (is_number && (value > VALUES_MAX || value < -VALUES_MAX))
 			luaL_argerror(L, i, "in a policy's file this is 65536 at most");
 	}
-	lua_pushvalue(L, lua_upvalueindex(1));
-	lua_insert(L, 1);
-	lua_call(L, n, LUA_MULTRET);
-	return lua_gettop(L);
+	return call_original(L, LUA_MULTRET);
 }
 
 /* (list [, less]); upvalues: table.sort; what is less, in Lua, so that the hook is called */
@@ -155,10 +152,7 @@ static int sort(lua_State *L)
 		lua_replace(L, 2);
 	}
 	luaL_checktype(L, 2, LUA_TFUNCTION);
-	lua_pushvalue(L, lua_upvalueindex(1));
-	lua_insert(L, 1);
-	lua_call(L, 2, 0);
-	return 0;
+	return call_original(L, 0);
 }
 
 /* ---- libraries; each leaves L as it was */

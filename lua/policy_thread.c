@@ -105,17 +105,6 @@ static void give_up(struct hv_policy_thread *t, const char *why, size_t len)
 
 /* ---- answers */
 
-static void answer(struct hv_policy_thread *t, const struct hv_question *q, struct hv_answer *a)
-{
-	struct hv_desk *desk = hv_policy_desk(t->policy);
-
-	/* Nobody waits for it any more, or there is no memory for new data. */
-	if (hv_desk_answer(desk, q->ticket, a) < 0 && a->data) {
-		*a = (struct hv_answer){ .word = HV_ANSWER_DENY };
-		(void)hv_desk_answer(desk, q->ticket, a);
-	}
-}
-
 static void decide(struct hv_policy_thread *t, const struct hv_question *q)
 {
 	struct hv_answer a = { .word = HV_ANSWER_ALLOW };
@@ -127,11 +116,11 @@ static void decide(struct hv_policy_thread *t, const struct hv_question *q)
 	rc = t->engine->ops->decide(t->engine, q, &a, &why);
 	if (!rc) {
 		t->in_a_row = 0;
-		answer(t, q, &a);
+		hv_policy_reply(t->policy, q, &a);
 	} else if (rc == -EINVAL) {
 		a = (struct hv_answer){ .word = t->opts.denies_on_error ? HV_ANSWER_DENY
 									: HV_ANSWER_ALLOW };
-		answer(t, q, &a);
+		hv_policy_reply(t->policy, q, &a);
 		tell_failure(t, &why);
 		if (++t->in_a_row >= FAILURES)
 			give_up(t, text,

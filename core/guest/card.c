@@ -131,9 +131,13 @@ void program_show_text(struct program *p)
 	if (rc == -ESHUTDOWN) {
 		p->dead = rc;
 	} else if (rc < 0) {
+		unsigned int to = p->to;
+
 		/* What is typed blindly is not obeyed. */
 		p->terminal.on = false;
+		p->to = PROGRAM_CONSOLE;
 		program_say(p, "\r\nscreen: %s; no more text is shown\r\n", strerror(-rc));
+		p->to = to;
 	}
 }
 

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -133,9 +132,8 @@ static int start_by_opener(struct hv_cell *cell, struct hv_err *err)
 {
 	int fds[HV_OPENER_FDS];
 	unsigned int n = 0;
-	char nothing[1];
-	size_t len = sizeof(nothing);
-	int rc = hv_opener_call(call_word, sizeof(call_word), nothing, &len, fds, &n, err);
+	size_t len = 0;
+	int rc = hv_opener_call(call_word, sizeof(call_word), NULL, &len, fds, &n, err);
 
 	if (!rc && n != 2)
 		rc = hv_err_set(err, EPROTO, "the opener has not started a process");
@@ -147,6 +145,51 @@ static int start_by_opener(struct hv_cell *cell, struct hv_err *err)
 	cell->fd = fds[0];
 	cell->leash = fds[1];
 	return 0;
+}
+
+/* How the keeper has ended, as of wait(2); -1 = it is the opener's child, which nobody here knows.
+ */
+static int let_go(struct hv_cell *cell)
+{
+	int status = -1;
+
+	if (cell->fd >= 0)
+		close(cell->fd);
+	if (cell->leash >= 0)
+		close(cell->leash);
+	if (cell->keeper > 0)
+		while (waitpid(cell->keeper, &status, 0) < 0 && errno == EINTR)
+			;
+	*cell = (struct hv_cell){ .fd = -1, .leash = -1 };
+	return status;
+}
+
+static int silent(struct hv_cell *cell, struct hv_err *err)
+{
+	/* It may not look at its leash, either. */
+	if (cell->keeper > 0)
+		kill(cell->keeper, SIGKILL);
+	(void)let_go(cell);
+	return hv_err_set(err, ETIMEDOUT,
+			  "a process for it was started and was not ready within %d s",
+			  START_MS / 1000);
+}
+
+static int ended(struct hv_cell *cell, struct hv_err *err)
+{
+	int status = let_go(cell);
+
+	if (status == -1)
+		return hv_err_set(err, EIO, "a process for it was started and has ended at once");
+	if (WIFSIGNALED(status))
+		return hv_err_set(err, EIO,
+				  "a process for it was started and was killed at once by signal "
+				  "%d (%s)",
+				  WTERMSIG(status), strsignal(WTERMSIG(status)));
+	return hv_err_set(
+		err, EIO,
+		"a process for it was started and has ended at once by itself, with status %d",
+		WEXITSTATUS(status));
 }
 
 int hv_cell_open(struct hv_cell *cell, struct hv_err *err)
@@ -165,23 +208,16 @@ int hv_cell_open(struct hv_cell *cell, struct hv_err *err)
 		cell->fd = fds[0];
 		cell->leash = fds[1];
 	}
-	if (comes(cell->leash, START_MS) &&
-	    recv(cell->leash, &cell->inmate, sizeof(cell->inmate), 0) == sizeof(cell->inmate))
-		return 0;
-	hv_cell_close(cell);
-	return hv_err_set(err, EIO, "a process for it was started and has ended at once");
+	if (!comes(cell->leash, START_MS))
+		return silent(cell, err);
+	if (recv(cell->leash, &cell->inmate, sizeof(cell->inmate), 0) != sizeof(cell->inmate))
+		return ended(cell, err);
+	return 0;
 }
 
 void hv_cell_close(struct hv_cell *cell)
 {
-	if (cell->fd >= 0)
-		close(cell->fd);
-	if (cell->leash >= 0)
-		close(cell->leash);
-	if (cell->keeper > 0)
-		while (waitpid(cell->keeper, NULL, 0) < 0 && errno == EINTR)
-			;
-	*cell = (struct hv_cell){ .fd = -1, .leash = -1 };
+	(void)let_go(cell);
 }
 
 bool hv_cell_ended(const struct hv_cell *cell, int *status)
@@ -236,27 +272,6 @@ int hv_cell_serve(void *reply, size_t *reply_len, int *fds, unsigned int *n_fds,
 
 /* ---- the keeper */
 
-static void close_but(int a, int b)
-{
-	struct rlimit limit;
-	rlim_t n = 65536;
-
-	if (!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur < n)
-		n = limit.rlim_cur;
-	for (int fd = 0; fd < (int)n; fd++)
-		if (fd != a && fd != b)
-			close(fd);
-}
-
-static void null_device(void)
-{
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-		if (null >= 0)
-			dup2(null, fd);
-}
-
 static int as_inmate(int (*body)(int fd), pid_t keeper)
 {
 	close(LEASH_FD);
@@ -304,8 +319,7 @@ int hv_cell_main(int (*body)(int fd))
 		fprintf(stderr, "%s is started by a service of hvsh alone\n", HV_CELL_NAME);
 		return 2;
 	}
-	close_but(INMATE_FD, LEASH_FD);
-	null_device();
+	sandbox_leave(INMATE_FD, LEASH_FD);
 	prctl(PR_SET_NAME, HV_CELL_NAME);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	if (!SANDBOX_SANITIZER)

@@ -23,7 +23,11 @@ struct hv_cell {
 /* argv[0] of the program when it is to be a keeper. */
 #define HV_CELL_NAME "hvsh-keeper"
 
-/* Any thread. Both descriptors are the caller's until hv_cell_close. */
+/*
+ * Any thread; waits until it runs. Both descriptors are the caller's until hv_cell_close.
+ * -ETIMEDOUT: it was started and has not said anything; -EIO: it has ended at once; else what
+ * starting a process, or the opener, answers.
+ */
 int hv_cell_open(struct hv_cell *cell, struct hv_err *err);
 /* Kills what runs in it; nothing of it is left on return, or for a moment where it is not our
  * child. */

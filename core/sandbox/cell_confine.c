@@ -133,14 +133,12 @@ static int bound_all(size_t memory)
 
 int hv_cell_confine(int fd, size_t memory, struct hv_err *err)
 {
-	long limit = sysconf(_SC_OPEN_MAX);
-	int rc = bound_all(memory);
+	int rc;
 
+	sandbox_close_but(fd, -1);
+	rc = bound_all(memory);
 	if (rc < 0)
 		return hv_err_sys(err, -rc, "bounding what its process may use");
-	for (int other = 0; other < limit && other < 65536; other++)
-		if (other != fd)
-			close(other);
 	rc = hv_caps_keep(0);
 	if (!rc && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		rc = -errno;

@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "sandbox/opener_priv.h"
+#include "sandbox/sandbox_priv.h"
 
 static struct {
 	pthread_mutex_t lock;
@@ -148,22 +149,6 @@ static int listen_at(const char *path, struct hv_err *err)
 	return fd;
 }
 
-/* What a second process must not hold on to: the terminal, and whatever is open. */
-static void leave_all(int keep_a, int keep_b)
-{
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	int limit = (int)sysconf(_SC_OPEN_MAX);
-
-	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-		dup2(null, fd);
-	if (limit < 0 || limit > 65536)
-		limit = 65536;
-	for (int fd = STDERR_FILENO + 1; fd < limit; fd++)
-		if (fd != keep_a && fd != keep_b)
-			close(fd);
-	setsid();
-}
-
 static _Noreturn void child(int fd, int listener, pid_t service, hv_opener_call_fn *call)
 {
 	sigset_t none;
@@ -176,7 +161,8 @@ static _Noreturn void child(int fd, int listener, pid_t service, hv_opener_call_
 				    : SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	leave_all(fd, listener);
+	sandbox_leave(fd, listener);
+	setsid();
 	opener_main(fd, listener, service, call);
 }
 
@@ -381,7 +367,8 @@ int hv_opener_call(const void *arg, size_t len, void *out, size_t *out_len, int 
 		return hv_err_set(err, ENOSYS, "no opener runs");
 	rc = ask(OPENER_CALL, 0, 0, arg, len, NULL, 0, &reply, fds, n_fds);
 	if (!rc && reply.len <= *out_len && reply.len <= sizeof(reply.data)) {
-		memcpy(out, reply.data, reply.len);
+		if (reply.len)
+			memcpy(out, reply.data, reply.len);
 		*out_len = reply.len;
 		return 0;
 	}

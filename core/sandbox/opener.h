@@ -72,7 +72,10 @@ int hv_opener_rename(const char *from, const char *to);
 int hv_opener_symlink(const char *target, const char *path);
 int hv_opener_unlink(const char *path);
 
-/* 0 or -errno of the hv_opener_call_fn; -ENOSYS without a sealed opener. The caller owns fds. */
+/*
+ * 0 or -errno of the hv_opener_call_fn; -ENOSYS without a sealed opener; -EPROTO: more than
+ * *reply_len bytes. reply may be NULL where *reply_len is 0. The caller owns fds.
+ */
 int hv_opener_call(const void *arg, size_t len, void *reply, size_t *reply_len, int *fds,
 		   unsigned int *n_fds, struct hv_err *err);
 

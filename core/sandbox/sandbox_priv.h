@@ -26,6 +26,13 @@
  */
 int sandbox_everywhere(int (*fn)(void *arg), void *arg, struct hv_err *err);
 
+/* ---- what a second process must not hold on to. a, b: above standard error, or -1 */
+
+/* Closes all descriptors but these. */
+void sandbox_close_but(int a, int b);
+/* The same; standard input, output and error are /dev/null afterwards. */
+void sandbox_leave(int a, int b);
+
 /* ---- Landlock */
 
 /* A ruleset as a descriptor, and the version; -EOPNOTSUPP: the kernel has none. */

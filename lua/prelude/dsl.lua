@@ -80,10 +80,12 @@ local function make_device(type_name, name, raw, place, folder)
 	elseif type_name == "custom" and #ctx.errors == 0 then
 		require("hvsh.custom").define(all, function(...) return validate.fail(ctx, ...) end)
 	end
-	if all.policy and #ctx.errors == 0 then
-		require("hvsh.policy.define").take(all, type.fields.policy.ops, function(...) return validate.fail(ctx, ...) end)
-	end
 	local device = { type = type_name, name = name, options = {} }
+	if all.policy and #ctx.errors == 0 then
+		-- Zones have their own copies of the device, but share its options.
+		local function fail(...) return validate.fail(ctx, ...) end
+		require("hvsh.policy.define").take(all, device.options, type.fields.policy.ops, fail)
+	end
 	local places = ctx.places
 	local from = places[all] or {}
 	for key, value in next, all do

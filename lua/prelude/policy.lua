@@ -4,6 +4,7 @@
 local core = require "hvsh.core"
 local frozen = require "hvsh.frozen"
 local nearest = require "hvsh.nearest"
+local rules = require "hvsh.policy.rules"
 
 -- The script may take it away.
 local pcall, tostring, type = pcall, tostring, type
@@ -13,12 +14,9 @@ local policy = {}
 -- In the order of enum hv_policy_overload.
 local WORDS = { pass = 0, deny = 1, stall = 2 }
 local WORD_LIST = '"pass", "deny" or "stall"'
-local QUEUE_MAX = 4096
 local SECTOR = 512
--- Of files: lua/policy_engine.h.
-local MEMORY, MEMORY_MIN, MEMORY_MAX = 4 << 20, 256 << 10, { state = 4 << 20, process = 64 << 20 }
-local DEADLINE, DEADLINE_MAX = 10000000, 10000000000
-local ARGS_MAX, ARGS_DEPTH = 16 << 10, 16
+local ARGS_DEPTH = 16
+local limits = rules.limits
 local NOWHERE = { state = 0, process = 1 }
 
 local OPS = {
@@ -30,24 +28,14 @@ local KNOWN = {
 	ops = true, sectors = true, sample = true, queue = true, timeout = true, on_overload = true, on_error = true,
 	decide = true, file = true, args = true, isolate = true, memory = true, deadline = true,
 }
-local OF_FILES = { "args", "isolate", "memory", "deadline" }
 
 -- What is wrong with the options, for whoever wrote them.
 local function fail(text, ...) error({ wrong = ("policy: " .. text):format(...) }) end
 
 local function ops_of(given, kind)
 	if given == nil then return OPS[kind] end
-	if type(given) == "string" then given = { given } end
-	if type(given) ~= "table" or #given == 0 then fail("ops is a list of %s", table.concat(OPS[kind], ", ")) end
-	local known = {}
-	for _, op in ipairs(OPS[kind]) do known[op] = true end
-	for _, op in ipairs(given) do
-		if not known[op] then
-			local near = nearest.of(tostring(op), known)
-			fail("a %s device has no requests called %s (%s)", kind, tostring(op), near and ("did you mean %s?"):format(near)
-				or table.concat(OPS[kind], ", "))
-		end
-	end
+	if type(given) == "string" then return { given } end
+	if type(given) ~= "table" then fail("ops is a list of %s", table.concat(OPS[kind], ", ")) end
 	return given
 end
 
@@ -77,15 +65,11 @@ local function ns_of(value, key, default)
 	return ns
 end
 
-local function memory_of(value, isolate)
-	if value == nil then return MEMORY end
+local function memory_of(value)
+	if value == nil then return nil end
 	local bytes, message = math.tointeger(value), nil
 	if type(value) == "string" then bytes, message = core.size(value) end
 	if not bytes then fail("memory: %s", message or "it is a size, a number or \"4M\"") end
-	if bytes < MEMORY_MIN or bytes > MEMORY_MAX[isolate] then
-		fail('memory is %s; with isolate = "%s" it is %s to %s', core.size_text(bytes), isolate, core.size_text(MEMORY_MIN),
-			core.size_text(MEMORY_MAX[isolate]))
-	end
 	return bytes
 end
 
@@ -99,7 +83,7 @@ local function literal(value, depth)
 	for key, item in next, value do
 		local part = ("[%s]=%s"):format(literal(key, depth + 1), literal(item, depth + 1))
 		size = size + #part
-		if size > ARGS_MAX then fail("args is larger than %d bytes", ARGS_MAX) end
+		if size > limits.args_max then fail("args is larger than %d bytes", limits.args_max) end
 		parts[#parts + 1] = part
 	end
 	return "{" .. table.concat(parts, ",") .. "}"
@@ -107,31 +91,22 @@ end
 
 local function args_of(args)
 	if args == nil then return "" end
-	if type(args) ~= "table" then fail("args is a list of what the file gets, as {\"52:54:00:10:10:10\"}") end
 	local parts = {}
 	for i = 1, #args do parts[i] = literal(args[i], 0) end
 	local text = #parts > 0 and "return " .. table.concat(parts, ",") or ""
-	if #text > ARGS_MAX then fail("args is larger than %d bytes", ARGS_MAX) end
+	if #text > limits.args_max then fail("args is larger than %d bytes", limits.args_max) end
 	return text
 end
 
 local function read_file(options, out)
-	if options.file == nil then
-		for _, key in ipairs(OF_FILES) do
-			if options[key] ~= nil then fail("%s is for a policy from a file (file = \"policy.lua\")", key) end
-		end
-		return
-	end
-	if type(options.file) ~= "string" or options.file == "" or options.file:find "%z" then
-		fail('file is %s; it is the name of a script, as "policy.lua"', tostring(options.file))
-	end
 	out.file = options.file
 	out.args = args_of(options.args)
-	local isolate = word_of(options.isolate, "isolate", "state", NOWHERE, '"state" or "process"')
-	out.process = NOWHERE[isolate]
-	out.memory = memory_of(options.memory, isolate)
-	out.deadline = ns_of(options.deadline, "deadline", DEADLINE)
-	if out.deadline > DEADLINE_MAX then fail("deadline is %s; it is 10s at most", core.duration_text(out.deadline)) end
+	out.process = NOWHERE[options.isolate or "state"]
+	out.memory = options.memory or limits.memory_state_max
+	out.deadline = ns_of(options.deadline, "deadline", limits.deadline)
+	if out.deadline > limits.deadline_max then
+		fail("deadline is %s; it is %s at most", core.duration_text(out.deadline), core.duration_text(limits.deadline_max))
+	end
 end
 
 local function chance_of(sample)
@@ -142,25 +117,37 @@ local function chance_of(sample)
 	return math.max(1, math.floor(sample * 0xffffffff))
 end
 
-local function read(options, kind)
+-- The options, each by itself what it should be.
+local function taken(options, kind)
+	local own = setmetatable({}, { __index = options })
+	own.ops, own.memory = ops_of(options.ops, kind), memory_of(options.memory)
+	if own.args ~= nil and type(own.args) ~= "table" then
+		fail("args is a list of what the file gets, as {\"52:54:00:10:10:10\"}")
+	end
+	if own.file ~= nil and (type(own.file) ~= "string" or own.file == "" or own.file:find "%z") then
+		fail('file is %s; it is the name of a script, as "policy.lua"', tostring(own.file))
+	end
+	word_of(own.isolate, "isolate", nil, NOWHERE, '"state" or "process"')
+	return own
+end
+
+local function read(given, kind)
+	local options = taken(given, kind)
+	rules.check(options, OPS[kind], function(field, text, ...) fail(field .. " " .. text, ...) end)
 	local word = word_of(options.on_overload, "on_overload", "deny", WORDS, WORD_LIST)
 	local on_error = word_of(options.on_error, "on_error", word == "pass" and "pass" or "deny",
 		{ pass = true, deny = true }, '"pass" or "deny"')
 	local from, to = range_of(options.sectors, kind)
 	local queue = options.queue == nil and 256 or math.tointeger(options.queue)
-	if not queue or queue < 1 or queue > QUEUE_MAX then
-		fail("queue is %s; it is a number of requests, 1 to %d", tostring(options.queue), QUEUE_MAX)
-	end
-	if word == "stall" and options.timeout ~= nil then fail('on_overload = "stall" waits for each decision: it has no timeout') end
-	if options.sample ~= nil and (options.on_overload or options.on_error or options.timeout) then
-		fail "with sample nobody waits for decide: on_overload, on_error and timeout have no meaning"
+	if not queue or queue < 1 or queue > limits.queue_max then
+		fail("queue is %s; it is a number of requests, 1 to %d", tostring(options.queue), limits.queue_max)
 	end
 	local out = {
-		ops = ops_of(options.ops, kind), from = from, to = to, chance = chance_of(options.sample), queue = queue,
+		ops = options.ops, from = from, to = to, chance = chance_of(options.sample), queue = queue,
 		timeout = word == "stall" and 0 or ns_of(options.timeout, "timeout", 1000000000),
 		overload = WORDS[word], on_error = WORDS[on_error],
 	}
-	read_file(options, out)
+	if options.file then read_file(options, out) end
 	return out
 end
 
@@ -190,8 +177,7 @@ function policy.new(h, options, level)
 	level = level or 2
 	if type(options) ~= "table" then error("policy takes a table of options", level) end
 	nearest.check(options, KNOWN, "policy has no option", level)
-	if options.decide ~= nil and options.file ~= nil then error("policy: decide and file are given; one of them decides", level) end
-	if options.file == nil and type(options.decide) ~= "function" then
+	if options.decide ~= nil and type(options.decide) ~= "function" then
 		error(("policy: decide is a %s, not a function"):format(type(options.decide)), level)
 	end
 	local facts = core.device(h)

@@ -12,9 +12,12 @@
 --   extent (first, how many) · part (of all: above 0, up to 1) · data (texts, numbers, booleans, and tables of them)
 --   passthrough {fields} (devices of the machine's tree) · given (a list of those) · rates (of their clocks)
 -- A field is a type with name, doc, example and, where they apply, required, default, unit, arch.
+local core = require "hvsh.core"
 local nearest = require "hvsh.nearest"
 
 local schema = {}
+
+local policy_limits = core.policy_limits
 
 local U32 = 0xffffffff
 
@@ -249,11 +252,13 @@ local function policy(example, ops, ...)
 		field("args", "data", "What the file gets: a list.", { example = '{"52:54:00:10:10:10"}' }),
 		field("isolate", "enum", "Where the file decides: in a Lua state of its own, or in a process of its own.",
 			{ values = { "state", "process" }, default = "state", example = '"process"' }),
-		field("memory", "size", "What the file may use.", { min = 256 << 10, max = 64 << 20, default = "4M", example = '"1M"' }),
-		field("deadline", "duration", "What the file may compute for one decision.", { min = 1, max = 10000000000, default = "10ms", example = '"2ms"' }),
+		field("memory", "size", "What the file may use.", { min = policy_limits.memory_min, max = policy_limits.memory_process_max,
+			default = core.size_text(policy_limits.memory_state_max), example = '"1M"' }),
+		field("deadline", "duration", "What the file may compute for one decision.", { min = 1, max = policy_limits.deadline_max,
+			default = core.duration_text(policy_limits.deadline), example = '"2ms"' }),
 		field("ops", "texts", "The requests it is for: " .. kinds .. ".", { default = "all", max = #ops, example = ('{"%s"}'):format(ops[1]) }),
 		field("sample", "part", "It only looks on, at this part of all requests.", { example = "0.01" }),
-		field("queue", "integer", "Requests that may wait for it.", { min = 1, max = 4096, default = 256, example = "64" }),
+		field("queue", "integer", "Requests that may wait for it.", { min = 1, max = policy_limits.queue_max, default = 256, example = "64" }),
 		field("timeout", "duration", "How long a request waits for it.", { min = 1, default = "1s", example = '"50ms"' }),
 		field("on_overload", "enum", "What becomes of a request for which there is no room, or no answer in time.",
 			{ values = { "pass", "deny", "stall" }, default = "deny", example = '"pass"' }),

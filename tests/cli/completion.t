@@ -5,9 +5,7 @@ source=$PWD
 . "$source/scripts/completion.bash"
 complete -p hvsh >"$work/.out" 2>&1
 tap $? "bash knows the function"
-cp -R examples/. "$work"
-cd "$work" || exit 1
-"$HVSH" images/make.lua >/dev/null || exit 1
+. "$HVSH_TESTS/lib/examples.sh"
 . "$source/tests/lib/terminal.sh"
 trap 'T kill-server 2>/dev/null; "$HVSH" --sim=m stop linux1 linux2 >/dev/null 2>&1; rm -rf "$work"' EXIT
 export PATH=$work/bin:$PATH

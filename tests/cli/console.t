@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Consoles as people use them: over terminals of tmux, with a service elsewhere and at the prompt.
 . "$HVSH_TESTS/lib/tap.sh" || exit 1
-cp -R examples/. "$work"
-cd "$work" || exit 1
-"$HVSH" images/make.lua >/dev/null || exit 1
+. "$HVSH_TESTS/lib/examples.sh"
 . "$HVSH_TESTS/lib/terminal.sh"
 trap 'T kill-server 2>/dev/null; kill $(cat "$work"/m*/lock 2>/dev/null) 2>/dev/null; rm -rf "$work"' EXIT
 

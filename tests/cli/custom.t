@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Devices whose model is a script: they serve the guest's drivers, and whatever a model does wrong ends that device alone.
 . "$HVSH_TESTS/lib/tap.sh"
-cp -R examples/. "$work"
-cd "$work" || exit 1
-"$HVSH" images/make.lua >/dev/null || exit 1
+. "$HVSH_TESTS/lib/service.sh"
 
 # with DEVICES: a zone with a console and these; the rest of the script is read from standard input.
 with() {
@@ -180,20 +178,13 @@ zone "linux1" {
 	devices = {custom "dice" {id = 4, queues = {{request = print}}}},
 }
 LUA
-mkdir sim
-bounded 120 "$HVSH" --sim="$PWD/sim" service.lua >service.log 2>&1 &
-service=$!
-for _ in $(seq 600); do
-	"$HVSH" --sim="$PWD/sim" list 2>/dev/null | grep -q other && break
-	sleep 0.1
-done
-run hvsh --sim="$PWD/sim" check given.lua
+serve service.lua other
+sim check given.lua
 is 0 "a service can check such a zone"
-run hvsh --sim="$PWD/sim" apply given.lua
+sim apply given.lua
 is 1 "and cannot start it"
 err_has "linux1/dice is a custom device: its functions cannot be given to the service that runs" "it says why"
-kill $service
-wait $service
+stop_service
 
 cat >wrong.lua <<'LUA'
 zone "linux1" {
@@ -227,4 +218,40 @@ err_has "devices.g.on_config: is given, and there is no config to be written" "n
 err_has "devices.h.queues: is empty: a device needs a queue" "an empty list"
 err_has "devices.i.memory: is 65536; it must hold a request and its answer, 131072" "too little memory"
 err_has "devices.j.confg: unknown field" "an unknown field"
+# A graphics card that shows nothing any more: what the guest says of it is of no use on its screen, where it was typed at.
+with <<'LUA'
+local refuses = false
+local function answer(dev, out)
+	local command = ("<I4"):unpack(out)
+	local kind = command == 0x100 and 0x1101 or refuses and command == 0x105 and 0x1200 or 0x1100
+	local screen = command == 0x100 and ("<I4I4I4I4I4I4"):pack(0, 0, 640, 480, 1, 0) .. ("\0"):rep(15 * 24) or ""
+	return ("<I4"):pack(kind) .. ("\0"):rep(20) .. screen
+end
+local z, con = boot("linux1", {
+	custom "screen" {
+		id = 16,
+		config = ("<I4I4I4I4"):pack(0, 0, 1, 0),
+		on_config = function() end,
+		queues = {{request = answer}, {request = function() return "" end}},
+	},
+	input "keys" {},
+	net "eth0" {switch = "nobody"},
+})
+print(assert(con:expect("screen, 640 x 480, (text of [^\r]+)", {timeout = "120s"})))
+assert(con:expect("> ", {timeout = "120s"}))
+local keys = z:device "keys"
+assert(keys:text("ping 52:54:00:00:00:99", {timeout = "120s"}))
+for _ = 1, 2 do assert(con:expect("input: key 10 0\r\n", {timeout = "120s", plain = true})) end
+-- By the second answer what was typed is on the screen.
+for i = 1, 2 do type_in(con, "echo settled " .. i, "\nsettled " .. i .. "\r\n") end
+refuses = true
+assert(keys:text("\n", {timeout = "120s"}))
+print(con:expect("screen: [^\r]+", {timeout = "120s"}))
+print(type_in(con, "screen x", "\nscreen: [^\r]+"))
+assert(zones.stop())
+LUA
+is 0 "a guest's screen in Lua"
+out_has "text of" "the guest takes it for one"
+out_has "screen: Protocol error; no more text is shown" "its console hears that the screen has failed while a command typed there waits"
+out_has "screen: No such device" "and that nothing is said there any more"
 finish

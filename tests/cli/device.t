@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Devices and consoles in the hands of scripts that go wrong: misuse, several tasks at one console, ends while they wait.
 . "$HVSH_TESTS/lib/tap.sh"
-cp -R examples/. "$work"
-cd "$work" || exit 1
-"$HVSH" images/make.lua >/dev/null || exit 1
+. "$HVSH_TESTS/lib/examples.sh"
 
 script() {
 	{

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # hvsh export: the examples in the forms of other tools, read again.
 . "$HVSH_TESTS/lib/tap.sh"
-cp -R examples/. "$work"
-cd "$work" || exit 1
-"$HVSH" images/make.lua >/dev/null || exit 1
+. "$HVSH_TESTS/lib/examples.sh"
 mkdir out
 
 run hvsh export hvisor boot_zones.lua out

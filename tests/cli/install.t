@@ -35,9 +35,7 @@ out_has "ExecStart=/opt/hvsh/bin/hvsh /etc/hvsh/boot_zones.lua"
 # ---- the init script, on a simulated machine
 
 init=$root/opt/hvsh/share/hvsh/hvsh.init
-cp -R examples/. "$work"
-cd "$work" || exit 1
-"$HVSH" images/make.lua >/dev/null || exit 1
+. "$HVSH_TESTS/lib/examples.sh"
 cat >settings <<END
 HVSH_OPTIONS=--sim=$work/m
 HVSH_SCRIPT=$work/boot_zones.lua

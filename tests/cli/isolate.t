@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Policies that nobody trusts, over the disk of a guest: in a state and in a process of their own.
 . "$HVSH_TESTS/lib/tap.sh"
-cp -R examples/. "$work"
-cd "$work" || exit 1
-"$HVSH" images/make.lua >/dev/null || exit 1
+. "$HVSH_TESTS/lib/examples.sh"
 trap 'stop_held "$work"/*/lock; rm -rf "$work"' EXIT
 
 script() {
@@ -121,8 +119,8 @@ for isolate in state process; do
 done
 out_has "bomb while loading	nil	ETIMEDOUT: policy.lua: its process was killed: it has not answered in 5000 ms	ETIMEDOUT"
 out_has "untouched	1 bytes written at 0"
-out_has "policy: decide and file are given; one of them decides"
-out_has "policy: decide is a nil, not a function"
+out_has "policy: file is given besides decide; one of them decides"
+out_has 'policy: decide is missing: a function, or file = "policy.lua"'
 out_has 'policy: memory is for a policy from a file (file = "policy.lua")'
 out_has 'policy: file is 7; it is the name of a script, as "policy.lua"'
 out_has 'policy: isolate is jail; it is "state" or "process"'

@@ -1,15 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # IVC in scripts: channels of the simulated machine between zone0 and zones, and between two zones.
 . "$HVSH_TESTS/lib/tap.sh"
-mkdir "$work/bin"
-ln -s "$HVSH" "$work/bin/hvsh"
-PATH=$work/bin:$PATH timeout 100 scripts/replay docs/ivc.md >"$work/page.md"
-code=$? out=$(diff docs/ivc.md "$work/page.md") err=
-is 0 "docs/ivc.md can be replayed"
-out_is "" "and every command prints what it shows"
-cp -R examples/. "$work"
-cd "$work" || exit 1
-"$HVSH" images/make.lua >/dev/null || exit 1
+. "$HVSH_TESTS/lib/page.sh"
+replayed docs/ivc.md
+. "$HVSH_TESTS/lib/examples.sh"
 
 script() {
 	{

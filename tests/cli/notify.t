@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What a service says to who started it (sd_notify): a perl script plays the service manager.
 . "$HVSH_TESTS/lib/tap.sh"
-cp -R examples/. "$work"
-cd "$work" || exit 1
-"$HVSH" images/make.lua >/dev/null || exit 1
+. "$HVSH_TESTS/lib/examples.sh"
 cat >manager.pl <<'P'
 # manager.pl LINES COMMAND...: starts COMMAND, prints what it is told until it has been told WATCHDOG=1 LINES times, or
 # the command has ended; then SIGTERM, and the rest. Exits as the command does.

@@ -2,9 +2,7 @@
 # Zones that are given devices of the machine's tree, and trees made for zones.
 . "$HVSH_TESTS/lib/tap.sh"
 data=$HVSH_TESTS/core/fdt/data
-cp -R examples/. "$work"
-cd "$work" || exit 1
-"$HVSH" images/make.lua >/dev/null || exit 1
+. "$HVSH_TESTS/lib/examples.sh"
 dtc -q -f -I dts -O dtb -o sm1.dtb "$data/sm1.dts"
 dtc -q -I dtb -O dtb -o /dev/null sm1.dtb
 mkdir -p sub && cp sm1.dtb sub/

@@ -1,15 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The policies in examples/policies, each with what it is for, over the zones of examples/boot_zones.lua.
 . "$HVSH_TESTS/lib/tap.sh"
-mkdir "$work/bin"
-ln -s "$HVSH" "$work/bin/hvsh"
-PATH=$work/bin:$PATH scripts/replay docs/policies.md >"$work/page.md"
-code=$? out=$(diff docs/policies.md "$work/page.md") err=
-is 0 "docs/policies.md can be replayed"
-out_is "" "and every command prints what it shows"
-cp -R examples/. "$work"
-cd "$work" || exit 1
-"$HVSH" images/make.lua >/dev/null || exit 1
+. "$HVSH_TESTS/lib/page.sh"
+replayed docs/policies.md
+. "$HVSH_TESTS/lib/examples.sh"
 head -c 1M /dev/zero >images/rootfs1.ext4
 
 # guarded DEVICE POLICY: the zones of script from now on, with a policy in that device's definition.

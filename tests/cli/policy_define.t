@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Policies in definitions: in force from a guest's first request, at each start; functions stay where they were read.
 . "$HVSH_TESTS/lib/tap.sh"
-cp -R examples/. "$work"
-cd "$work" || exit 1
-"$HVSH" images/make.lua >/dev/null || exit 1
+. "$HVSH_TESTS/lib/service.sh"
 
 # disk POLICY: a zone whose disk has it.
 disk() {
@@ -73,31 +71,25 @@ end)
 LUA
 disk '{ops = {"write"}, decide = function() return "deny" end}' >function.lua
 disk '{ops = {"write"}, file = "nowhere.lua"}' >file.lua
-mkdir sim
-bounded 120 "$HVSH" --sim="$PWD/sim" service.lua >service.log 2>&1 &
-service=$!
-for _ in $(seq 600); do
-	"$HVSH" --sim="$PWD/sim" list 2>/dev/null | grep -q other && break
-	sleep 0.1
-done
-run hvsh --sim="$PWD/sim" check function.lua
+serve service.lua other
+sim check function.lua
 is 0 "a service can check such a zone"
-run hvsh --sim="$PWD/sim" apply function.lua
+sim apply function.lua
 is 1 "and cannot start one with a function"
 err_has "linux1/root has a policy with a function" "it says why"
 err_has 'policy = {file = "…"}' "and what to do"
-run hvsh --sim="$PWD/sim" apply file.lua
+sim apply file.lua
 is 1 "a file that is not there"
 err_has "linux1/root (" "is said of the device"
 err_has "file.lua:" "with the line"
 err_has "nowhere.lua" "and the file"
-run hvsh --sim="$PWD/sim" list
+sim list
 out_lacks "linux1" "the zone was not started without it"
 cat >readonly.lua <<'LUA'
 return function() return "deny" end
 LUA
 sed 's/nowhere/readonly/' file.lua >given.lua
-run hvsh --sim="$PWD/sim" apply given.lua
+sim apply given.lua
 is 0 "a file goes to the service"
 for _ in $(seq 600); do
 	grep -q "^guest" service.log && break
@@ -105,6 +97,5 @@ for _ in $(seq 600); do
 done
 code=0 out=$(cat service.log) err=
 out_has $'guest\twrite: Input/output error' "and decides there"
-kill $service
-wait $service
+stop_service
 finish

@@ -1,16 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What README.md and the manual show is what happens: their console blocks come out as they stand there.
-. tests/lib/tap.sh
-
-mkdir -p "$work/bin"
-ln -s "$HVSH" "$work/bin/hvsh"
-for page in README.md docs/bring-up.md; do
-	PATH=$work/bin:$PATH scripts/replay $page >"$work/page.md"
-	code=$?
-	out=$(diff $page "$work/page.md") err=
-	is 0 "$page can be replayed"
-	out_is "" "and every command prints what it shows"
-done
+. "$HVSH_TESTS/lib/tap.sh"
+. "$HVSH_TESTS/lib/page.sh"
+for page in README.md docs/bring-up.md; do replayed $page; done
 run grep -c '^\$ hvsh' README.md
 [ "$out" -ge 8 ]
 tap $? "README.md shows its commands"

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What a service keeps of its rights, seen from outside and tried from inside.
 . "$HVSH_TESTS/lib/tap.sh"
-cp -R examples/. "$work"
-cd "$work" || exit 1
-"$HVSH" images/make.lua >/dev/null || exit 1
+. "$HVSH_TESTS/lib/examples.sh"
 trap 'stop_held "$work"/*/lock "$work"/u/s/lock; rm -rf "$work"' EXIT
 
 sim() { run timeout 120 "$HVSH" --sim="$work/m" "$@"; }

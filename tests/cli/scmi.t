@@ -2,9 +2,7 @@
 # scmi devices in zones: who may use which clock, reset and power domain. What a driver does with it is tested in
 # tests/core/virtio/test_scmi; the simulated guest has no SCMI driver.
 . "$HVSH_TESTS/lib/tap.sh"
-cp -R examples/. "$work"
-cd "$work" || exit 1
-"$HVSH" images/make.lua >/dev/null || exit 1
+. "$HVSH_TESTS/lib/examples.sh"
 
 # zone NAME ID ADDRESS SCMI-TABLE: a zone with a console and one scmi device, in NAME.lua.
 zone() {

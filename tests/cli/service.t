@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A service in the background, and commands that bring scripts to it: its hypervisor, its devices.
 . "$HVSH_TESTS/lib/tap.sh"
-cp -R examples/. "$work"
-cd "$work" || exit 1
-"$HVSH" images/make.lua >/dev/null || exit 1
+. "$HVSH_TESTS/lib/examples.sh"
 trap 'stop_held "$work"/m/lock; rm -rf "$work"' EXIT
 mkdir elsewhere
 

@@ -6,9 +6,7 @@ if ! perl -MCompress::Zlib -MDigest::SHA -e 1 2>"$work/.err"; then
 	echo "1..0 # SKIP perl has no Compress::Zlib or no Digest::SHA"
 	exit
 fi
-cp -R examples/. "$work"
-cd "$work" || exit 1
-"$HVSH" images/make.lua >/dev/null || exit 1
+. "$HVSH_TESTS/lib/examples.sh"
 run "$HVSH" --sim -e 'dofile "screen.lua" zones.stop()'
 if [[ $err == *"VIRTIO_GPU=n"* ]]; then
 	tap 0 "a zone shows what is typed at it # SKIP built without graphics cards"

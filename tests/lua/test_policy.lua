@@ -9,7 +9,7 @@ local function given(type, options)
 	local real_device, real_policy, seen = core.device, core.policy, nil
 	core.device = function() return { zone = "z", name = "d", type = type } end
 	core.policy = function(_, o) seen = o return nil, "ENODEV: the device is gone", "ENODEV" end
-	options.decide = options.decide or print
+	if not options.file then options.decide = options.decide or print end
 	local ok, message = pcall(policy.new, 1, options)
 	core.device, core.policy = real_device, real_policy
 	return seen, not ok and tostring(message) or nil
@@ -44,9 +44,10 @@ t.test("what is said is what is meant", function()
 end)
 
 t.test("what means nothing is refused", function()
-	refused("blk", { ops = { "wrote" } }, "did you mean write?")
-	refused("net", { ops = { "read" } }, "no requests called read (out, in)")
-	refused("blk", { ops = {} }, "ops is a list of read, write")
+	refused("blk", { ops = { "wrote" } }, "policy: ops[1] is wrote; such a device has read, write, flush, discard, zero (did you mean write?)")
+	refused("net", { ops = { "out", "read" } }, "policy: ops[2] is read; such a device has out, in")
+	refused("blk", { ops = 7 }, "ops is a list of read, write")
+	refused("blk", { ops = {} }, "ops is empty")
 	refused("net", { sectors = { 0, 1 } }, "sectors are for disks")
 	for _, sectors in ipairs { 1, {}, { 1 }, { -1, 2 }, { 0, 0 }, { 0.5, 1 }, { 0, 1 << 60 } } do
 		refused("blk", { sectors = sectors }, "sectors is {first, how many}")
@@ -56,11 +57,33 @@ t.test("what means nothing is refused", function()
 	refused("blk", { timeout = 0 }, "timeout is 0")
 	refused("blk", { on_overload = "drop" }, 'it is "pass", "deny" or "stall"')
 	refused("blk", { on_error = "stall" }, 'it is "pass" or "deny"')
-	refused("blk", { on_overload = "stall", timeout = "1s" }, "has no timeout")
+	refused("blk", { on_overload = "stall", timeout = "1s" }, "policy: timeout is given, and with on_overload")
 	for _, sample in ipairs { 0, -1, 1.1, "all", 0 / 0 } do refused("blk", { sample = sample }, "sample is") end
-	refused("blk", { sample = 0.5, on_overload = "deny" }, "have no meaning")
+	refused("blk", { sample = 0.5, on_overload = "deny" }, "policy: on_overload means nothing with sample")
 	refused("blk", { decides = print }, "policy has no option decides (did you mean decide?)")
 	refused("blk", { decide = "deny" }, "decide is a string")
+end)
+
+t.test("of a file", function()
+	local limits = core.policy_limits
+	local o = given("net", { file = "x.lua", args = { "a", { b = true } } })
+	t.eq(o.args, 'return "a",{["b"]=true}')
+	t.eq(o.memory, limits.memory_state_max)
+	t.eq(o.deadline, limits.deadline)
+	t.eq(o.process, 0)
+	o = given("net", { file = "x.lua", isolate = "process", memory = limits.memory_process_max, deadline = "10s" })
+	t.eq(o.memory, limits.memory_process_max)
+	t.eq(o.deadline, limits.deadline_max)
+	t.eq(o.process, 1)
+	t.eq(given("net", setmetatable({}, { __index = { file = "x.lua", ops = "in" } })).ops[1], "in", "options that are inherited")
+	refused("net", { file = "x.lua", memory = "8M" }, 'policy: memory is 8M; with isolate = "state" it is 256K to 4M')
+	refused("net", { file = "x.lua", memory = limits.memory_process_max + 1, isolate = "process" }, "it is 256K to 64M")
+	refused("net", { file = "x.lua", deadline = "11s" }, "policy: deadline is 11s; it is 10s at most")
+	refused("net", { file = "x.lua", args = { ("x"):rep(limits.args_max) } }, "policy: args is larger than 16384 bytes")
+	refused("net", { file = "x.lua", args = "x" }, "policy: args is a list of what the file gets")
+	refused("net", { file = "x.lua", args = { x = 1 } }, "policy: args is no list of what the file gets")
+	refused("net", { file = "x.lua", decide = print }, "policy: file is given besides decide; one of them decides")
+	refused("net", { decide = print, isolate = "process" }, "policy: isolate is for a policy from a file")
 end)
 
 t.test("only some devices have requests to decide about", function()

@@ -25,7 +25,7 @@ end
 t.test("what means nothing is refused where it is written", function()
 	local function disk(policy) return blk "root" { image = "x", policy = policy } end
 	refused(disk { decide = print, memory = "1M" }, "devices.root.policy.memory: is for a policy from a file")
-	refused(disk { file = "x.lua", memory = "8M" }, "devices.root.policy.memory: is 8M; a file in the service has 4M at most")
+	refused(disk { file = "x.lua", memory = "8M" }, 'devices.root.policy.memory: is 8M; with isolate = "state" it is 256K to 4M')
 	refused(disk { file = "x.lua", args = { math.huge } }, "devices.root.policy.args[1]: is")
 	refused(disk { file = "x.lua", args = { 0 / 0 } }, "devices.root.policy.args[1]: is")
 	refused(disk { file = "x.lua", args = { "a\0b" } }, "devices.root.policy.args[1]: has a zero byte in it")
@@ -98,6 +98,45 @@ t.test("a function stays here, a file travels", function()
 	t.has(define.put(1, "elsewhere.1"), "a function in the process that has read its script")
 	t.has(define.put(1, "{"), "cannot be read")
 	t.eq(type(core.made_listen), "function")
+end)
+
+t.test("a function is forgotten with its definition", function()
+	local alive = setmetatable({}, { __mode = "k" })
+	local function disk()
+		local device
+		local function decide() return device end -- It may know what it belongs to.
+		alive[decide] = true
+		device = blk "root" { image = "x", policy = { decide = decide } }
+		return device
+	end
+	local function count()
+		collectgarbage()
+		collectgarbage()
+		local found = 0
+		for _ in pairs(alive) do found = found + 1 end
+		return found
+	end
+	local spec = made { disk() }
+	for _ = 1, 1000 do disk() end
+	t.eq(count(), 1, "what a zone has is there")
+	local policy = require "hvsh.policy"
+	local real, seen = policy.new, nil
+	policy.new = function(_, options) seen = options return nil, "EIO: no" end
+	t.eq(define.put(1, spec.devices[1].options.policy), "policy: no")
+	policy.new = real
+	t.ok(alive[seen.decide], "and found")
+	seen = nil
+	local mode = core.mode "repl"
+	local level = log.level "error"
+	for _ = 1, 100 do
+		zone "again" {
+			id = 1, cpus = { 2 }, board = require "board.qemu_virt", ram = { at = 0x50000000, size = "64M" }, kernel = false,
+			devices = { disk() },
+		}
+	end
+	log.level(level)
+	core.mode(mode)
+	t.eq(count(), 2, "and of a zone that is defined again and again, the last one")
 end)
 
 t.done()

@@ -88,19 +88,6 @@ static void add(struct hv_console_port *port, struct hv_worker *w, enum hv_polic
 	ask(port, w, kind);
 }
 
-/* The same, of the guest's bytes. -ENOMEM: not now. */
-static int add_copy(struct hv_console_port *port, struct hv_worker *w, const struct iovec *iov,
-		    unsigned int n, size_t off, size_t len)
-{
-	uint8_t *bytes = make_room(w, len);
-
-	if (!bytes)
-		return -ENOMEM;
-	hv_iov_read(iov, n, off, bytes, len);
-	add(port, w, HV_POLICY_OUT, bytes, len);
-	return 0;
-}
-
 static bool ready(const struct hv_console_piece *piece)
 {
 	return piece->state == HV_PIECE_ALLOWED && (!piece->due || piece->due <= hv_now());
@@ -142,6 +129,7 @@ size_t hv_console_policy_send(struct hv_console_port *port, struct hv_worker *w,
 {
 	struct hv_console_piece *piece = &port->piece[HV_POLICY_OUT];
 	size_t len = port->chain.out_len - port->chain_off, from;
+	uint8_t *bytes;
 	uint64_t when;
 
 	if (!piece->state) {
@@ -149,13 +137,18 @@ size_t hv_console_policy_send(struct hv_console_port *port, struct hv_worker *w,
 			len = most;
 		if (len > HV_CONSOLE_PIECE)
 			len = HV_CONSOLE_PIECE;
+		/* First, so that what has no room now is not counted twice. */
+		bytes = make_room(w, len);
+		if (!bytes)
+			return 0;
 		when = hv_limit_take(&w->dev->limit, !port->chain_off, len, hv_now());
 		if (when) {
+			free(bytes);
 			hv_worker_wake(w, when);
 			return 0;
 		}
-		if (add_copy(port, w, port->chain.iov, port->chain.n_out, port->chain_off, len))
-			return 0;
+		hv_iov_read(port->chain.iov, port->chain.n_out, port->chain_off, bytes, len);
+		add(port, w, HV_POLICY_OUT, bytes, len);
 	}
 	from = piece->from;
 	return send_piece(port, w) ? from : 0;
@@ -173,6 +166,7 @@ bool hv_console_policy_emergency(struct hv_console *con, struct hv_worker *w)
 	struct hv_console_piece *piece = &port->piece[HV_POLICY_OUT];
 	unsigned int head, tail, start;
 	struct iovec iov;
+	uint8_t *bytes;
 
 	if (piece->state)
 		return piece->emergency && !send_piece(port, w);
@@ -186,8 +180,11 @@ bool hv_console_policy_emergency(struct hv_console *con, struct hv_worker *w)
 	iov = (struct iovec){ con->emergency + start, head - tail };
 	if (iov.iov_len > HV_CONSOLE_EMERGENCY - start)
 		iov.iov_len = HV_CONSOLE_EMERGENCY - start;
-	if (add_copy(port, w, &iov, 1, 0, iov.iov_len))
+	bytes = make_room(w, iov.iov_len);
+	if (!bytes)
 		return true;
+	memcpy(bytes, iov.iov_base, iov.iov_len);
+	add(port, w, HV_POLICY_OUT, bytes, iov.iov_len);
 	piece->emergency = true;
 	atomic_store_explicit(&con->emergency_tail, tail + (unsigned int)iov.iov_len,
 			      memory_order_release);

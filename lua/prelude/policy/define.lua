@@ -3,7 +3,7 @@
 -- before the device is in its zone, so that they decide about the first request as well.
 local core = require "hvsh.core"
 local json = require "hvsh.json"
-local nearest = require "hvsh.nearest"
+local rules = require "hvsh.policy.rules"
 local term = require "hvsh.term"
 
 -- The script may take these away.
@@ -11,12 +11,10 @@ local pcall, tostring, type = pcall, tostring, type
 
 local define = {}
 
--- As in prelude/policy.lua: what a file may have that decides in the service.
-local STATE_MEMORY = 4 << 20
-
 -- A definition carries its policy as one text: as JSON where it is data, else as the name by which this process, and no
--- other, knows its function.
-local functions, n_functions = {}, 0
+-- other, knows its function, for as long as there is the definition.
+local functions, n_functions = setmetatable({}, { __mode = "v" }), 0
+local kept = setmetatable({}, { __mode = "k" })
 local here = ("%x"):format(core.now())
 
 local function is_data(text) return text:sub(1, 1) == "{" end
@@ -28,38 +26,11 @@ local function to_json(value)
 	return copy[1] ~= nil and json.array(copy) or copy
 end
 
--- What was said of a device becomes what lua/spec.c can carry. fail(field, message…).
-function define.take(all, kinds, fail)
+-- What was said of a device, `all`, becomes what lua/spec.c can carry. owner: a table that is there as long as the
+-- definition. kinds: the requests such a device has. fail(field, message…).
+function define.take(all, owner, kinds, fail)
 	local options = all.policy
-	local known = {}
-	for _, op in ipairs(kinds) do known[op] = true end
-	for i, op in ipairs(options.ops or {}) do
-		if not known[op] then
-			local near = nearest.of(op, known)
-			fail(("policy.ops[%d]"):format(i), "is %s; such a device has %s%s", op, table.concat(kinds, ", "),
-				near and (" (did you mean %s?)"):format(near) or "")
-		end
-	end
-	if options.ops and #options.ops == 0 then fail("policy.ops", "is empty: it would be for no request") end
-	if options.decide and options.file then
-		fail("policy.file", "is given besides decide; one of them decides")
-	elseif not options.decide and not options.file then
-		fail("policy.decide", 'is missing: a function, or file = "policy.lua"')
-	end
-	for _, key in ipairs(options.decide and { "args", "isolate", "memory", "deadline" } or {}) do
-		if options[key] then fail("policy." .. key, 'is for a policy from a file (file = "policy.lua")') end
-	end
-	if options.memory and options.memory > STATE_MEMORY and options.isolate ~= "process" then
-		fail("policy.memory", 'is %s; a file in the service has %s at most, with isolate = "process" it may have more',
-			core.size_text(options.memory), core.size_text(STATE_MEMORY))
-	end
-	if options.args and not options.args[1] and next(options.args) then fail("policy.args", "is no list of what the file gets") end
-	if options.on_overload == "stall" and options.timeout then
-		fail("policy.timeout", 'is given, and with on_overload = "stall" each request waits for its answer')
-	end
-	for _, key in ipairs(options.sample and { "on_overload", "on_error", "timeout" } or {}) do
-		if options[key] then fail("policy." .. key, "means nothing with sample: nobody waits for an answer") end
-	end
+	rules.check(options, kinds, function(field, ...) fail("policy." .. field, ...) end)
 	local plain = {}
 	for key, value in next, options do plain[key] = value end
 	for _, key in ipairs { "timeout", "deadline" } do
@@ -68,7 +39,7 @@ function define.take(all, kinds, fail)
 	if plain.decide then
 		n_functions = n_functions + 1
 		all.policy = ("%s.%d"):format(here, n_functions)
-		functions[all.policy] = plain
+		functions[all.policy], kept[owner] = plain, plain
 		return
 	end
 	if plain.file and plain.file:sub(1, 1) ~= "/" then plain.file = core.working_folder() .. "/" .. plain.file end

@@ -10,7 +10,7 @@
 #include "sandbox/cell.h"
 
 /* The cell's program is this one, started anew: it answers each packet with its own, as long as it
- * may. */
+ * may. What it is to do instead stands in TZ, the only variable it has. */
 static int echo(int fd)
 {
 	char bytes[64];
@@ -117,30 +117,104 @@ static void test_says_how(void **state)
 	rig_run(says_how);
 }
 
+/* Runs body, which may execute something or not come back, in a process; its status. */
+static int status_of(void (*body)(void))
+{
+	if (getenv("HVSH_EMULATOR"))
+		skip();
+	return rig_status(body);
+}
+
+static pid_t *orphan_pid; /* shared with the process that leaves it behind */
+
+static void leave_orphan(void)
+{
+	struct hv_cell cell;
+
+	open_cell(&cell);
+	CHECK(send(cell.fd, "hang", 4, 0) == 4);
+	*orphan_pid = cell.inmate;
+	raise(SIGKILL);
+}
+
 /* Who holds the leash is killed: so is what it held. */
 static void test_orphan(void **state)
 {
-	pid_t *inmate = mmap(NULL, sizeof(*inmate), PROT_READ | PROT_WRITE,
-			     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	struct hv_cell cell;
-	int status;
-	pid_t pid;
-
 	(void)state;
-	if (getenv("HVSH_EMULATOR"))
-		skip();
-	pid = fork();
-	assert_true(pid >= 0);
-	if (!pid) {
-		open_cell(&cell);
-		CHECK(send(cell.fd, "hang", 4, 0) == 4);
-		*inmate = cell.inmate;
-		raise(SIGKILL);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFSIGNALED(status) && *inmate > 0);
-	until_gone(*inmate);
-	munmap(inmate, sizeof(*inmate));
+	orphan_pid = mmap(NULL, sizeof(*orphan_pid), PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(orphan_pid, MAP_FAILED);
+	assert_true(WIFSIGNALED(status_of(leave_orphan)) && *orphan_pid > 0);
+	until_gone(*orphan_pid);
+	munmap(orphan_pid, sizeof(*orphan_pid));
+}
+
+/* Whatever the service has open, also above the limit of now. */
+static void inherits_nothing(void)
+{
+	struct pollfd end = { .events = POLLIN };
+	struct hv_cell cell;
+	struct rlimit limit;
+	int fds[2], high;
+
+	CHECK(!getrlimit(RLIMIT_NOFILE, &limit));
+	high = limit.rlim_max < 65536 ? (int)limit.rlim_max - 1 : 65535;
+	CHECK(!setrlimit(RLIMIT_NOFILE, &(struct rlimit){ limit.rlim_max, limit.rlim_max }));
+	CHECK(!pipe2(fds, O_CLOEXEC));
+	CHECK(dup2(fds[1], 100) == 100 && dup2(fds[1], high) == high);
+	CHECK(!setrlimit(RLIMIT_NOFILE, &(struct rlimit){ 256, limit.rlim_max }));
+	open_cell(&cell);
+	close(100);
+	close(high);
+	close(fds[1]);
+	end.fd = fds[0];
+	CHECK(poll(&end, 1, 0) == 1 && end.revents & POLLHUP);
+	hv_cell_close(&cell);
+}
+
+static void test_inherits_nothing(void **state)
+{
+	(void)state;
+	rig_run(inherits_nothing);
+}
+
+/* ---- cells that do not come to be */
+
+static void fails(const char *how, int code, const char *text)
+{
+	struct hv_cell cell;
+	struct hv_err err;
+
+	rig_need(!getenv("HVSH_EMULATOR"), "a program executed anew");
+	setenv("TZ", how, 1);
+	CHECK(hv_cell_open(&cell, &err) == -code);
+	if (!strstr(err.msg, text))
+		fprintf(stderr, "# %s\n", err.msg);
+	CHECK(strstr(err.msg, text));
+	CHECK(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD);
+}
+
+static void ends_early(void)
+{
+	fails("exit", EIO, "has ended at once by itself, with status 7");
+	fails("kill", EIO, "was killed at once by signal 9 (Killed)");
+}
+
+static void test_ends_early(void **state)
+{
+	(void)state;
+	rig_run(ends_early);
+}
+
+static void is_silent(void)
+{
+	fails("stop", ETIMEDOUT, "was not ready within 20 s");
+}
+
+static void test_silent(void **state)
+{
+	(void)state;
+	rig_run(is_silent);
 }
 
 /* ---- by the opener */
@@ -214,6 +288,27 @@ static void test_by_opener(void **state)
 	rig_run(by_opener);
 }
 
+/* How, the opener alone knows. */
+static void ends_early_by_opener(void)
+{
+	struct hv_cell cell;
+	struct hv_err err;
+
+	setenv("TZ", "exit", 1);
+	CHECK(!hv_opener_start(NULL, serve, &err));
+	rig_close_sandbox();
+	rig_need(!getenv("HVSH_EMULATOR"), "a program executed anew");
+	CHECK(hv_cell_open(&cell, &err) == -EIO);
+	CHECK(!strcmp(err.msg, "a process for it was started and has ended at once"));
+	hv_opener_stop();
+}
+
+static void test_ends_early_by_opener(void **state)
+{
+	(void)state;
+	rig_run(ends_early_by_opener);
+}
+
 /* Without an opener there is none, and that is said. */
 static void closed(void)
 {
@@ -233,39 +328,51 @@ static void test_closed(void **state)
 	rig_run(closed);
 }
 
+static void start_by_hand(void)
+{
+	char *const argv[] = { (char *)HV_CELL_NAME, NULL };
+
+	unsetenv("TZ");
+	for (int fd = 2; fd < 5; fd++)
+		close(fd);
+	execv("/proc/self/exe", argv);
+	_exit(9);
+}
+
 /* By hand it is nothing. */
 static void test_by_hand(void **state)
 {
-	int status;
-	pid_t pid;
+	int status = status_of(start_by_hand);
 
 	(void)state;
-	if (getenv("HVSH_EMULATOR"))
-		skip();
-	pid = fork();
-	assert_true(pid >= 0);
-	if (!pid) {
-		char *const argv[] = { (char *)HV_CELL_NAME, NULL };
-
-		for (int fd = 2; fd < 5; fd++)
-			close(fd);
-		execv("/proc/self/exe", argv);
-		_exit(9);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 2);
+}
+
+static int cell_main(void)
+{
+	const char *how = getenv("TZ") ?: "";
+
+	if (!strcmp(how, "exit"))
+		return 7;
+	if (!strcmp(how, "kill"))
+		raise(SIGKILL);
+	if (!strcmp(how, "stop"))
+		raise(SIGSTOP);
+	return hv_cell_main(echo);
 }
 
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_life),   cmocka_unit_test(test_says_how),
-		cmocka_unit_test(test_orphan), cmocka_unit_test(test_by_opener),
-		cmocka_unit_test(test_closed), cmocka_unit_test(test_by_hand),
+		cmocka_unit_test(test_life),	   cmocka_unit_test(test_says_how),
+		cmocka_unit_test(test_orphan),	   cmocka_unit_test(test_inherits_nothing),
+		cmocka_unit_test(test_ends_early), cmocka_unit_test(test_silent),
+		cmocka_unit_test(test_by_opener),  cmocka_unit_test(test_ends_early_by_opener),
+		cmocka_unit_test(test_closed),	   cmocka_unit_test(test_by_hand),
 	};
 
 	if (argc == 1 && !strcmp(argv[0], HV_CELL_NAME))
-		return hv_cell_main(echo);
+		return cell_main();
 	return cmocka_run_group_tests_name("cell", tests, NULL, NULL);
 }

@@ -226,8 +226,8 @@ static int answer(const void *arg, size_t len, bool (*allowed)(unsigned int what
 {
 	if (!allowed(HV_ALLOW_TAP, arg))
 		return hv_err_set(e, EPERM, "no %s", (const char *)arg);
-	memcpy(reply, "done", 4);
-	*reply_len = len ? 4 : 0;
+	*reply_len = strcmp(arg, "silent") != 0 && len ? 4 : 0;
+	memcpy(reply, "done", *reply_len);
 	fds[(*n_fds)++] = open("/proc/self/comm", O_RDONLY);
 	return 0;
 }
@@ -242,6 +242,7 @@ static void calls(void)
 	CHECK(hv_opener_call("tap0", 5, reply, &len, fds, &n, &err) == -ENOSYS);
 	CHECK(!hv_opener_start(NULL, answer, &err));
 	hv_opener_allow(HV_ALLOW_TAP, "tap0");
+	hv_opener_allow(HV_ALLOW_TAP, "silent");
 	CHECK(!hv_opener_seal(&err));
 	CHECK(!hv_opener_call("tap0", 5, reply, &len, fds, &n, &err));
 	CHECK(n == 1 && len == 4 && !memcmp(reply, "done", 4));
@@ -249,6 +250,10 @@ static void calls(void)
 	len = sizeof(reply);
 	CHECK(hv_opener_call("tap1", 5, reply, &len, fds, &n, &err) == -EPERM);
 	CHECK(!strcmp(err.msg, "no tap1"));
+	/* For descriptors alone. */
+	len = 0;
+	CHECK(!hv_opener_call("silent", 7, NULL, &len, fds, &n, &err) && n == 1 && !len);
+	CHECK(hv_opener_call("tap0", 5, NULL, &len, fds, &n, &err) == -EPROTO && n == 1);
 }
 
 static void test_calls(void **state)
