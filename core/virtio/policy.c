@@ -179,8 +179,14 @@ enum hv_verdict hv_policy_ask(struct hv_worker *w, const struct hv_question *que
 		return HV_VERDICT_WAIT;
 	}
 	verdict = overloaded(policy);
-	if (verdict == HV_VERDICT_STALL && rc == -ENOMEM)
+	if (rc != -ENOMEM)
+		return verdict;
+	if (verdict == HV_VERDICT_STALL)
 		w->policy.retry = hv_now() + RETRY_NS;
+	hv_vdev_warn(w->dev, "not enough memory to ask its policy: the request %s",
+		     verdict == HV_VERDICT_STALL ? "waits"
+		     : verdict == HV_VERDICT_GO	 ? "passes"
+						 : "is refused");
 	return verdict;
 }
 

@@ -8,6 +8,10 @@
 /*
  * Counters of a device, never reset while it lives (readers take differences).
  * Relaxed atomics: workers of one device may share them; the cost is measured, not assumed.
+ *
+ * What a guest sees done is counted already: requests, bytes, errors and times are added before the
+ * completion is shown. What comes of the showing (interrupts, suppressed) and of the thread itself
+ * (wakeups) is added after it.
  */
 #define HV_LATENCY_BUCKETS 32 /* bucket i: requests that took [2^i, 2^(i+1)) ns */
 

@@ -19,11 +19,9 @@ static inline void ignore_release(const struct hv_vbus *bus, unsigned int cpu)
 	(void)cpu;
 }
 
-/* The part of the first worker, on this thread. */
-static inline void vdev_turn(struct hv_vdev *dev)
+/* The part of one worker, on this thread. */
+static inline void vdev_worker_turn(struct hv_vdev *dev, struct hv_worker *w)
 {
-	struct hv_worker *w = &dev->workers[0];
-
 	if (atomic_exchange(&w->messages, 0) & HV_MSG_LIFE)
 		hv_vdev_settle(dev, w);
 	atomic_store(&w->kicked, 0);
@@ -31,8 +29,14 @@ static inline void vdev_turn(struct hv_vdev *dev)
 		return;
 	dev->ops->work(dev, w);
 	for (unsigned int i = 0; i < dev->n_queues; i++)
-		if (dev->queues[i].ring.broken)
+		if ((w->queues >> i & 1) && dev->queues[i].ring.broken)
 			hv_vdev_broken(dev, dev->queues[i].ring.why);
+}
+
+static inline void vdev_turn(struct hv_vdev *dev)
+{
+	for (unsigned int i = 0; i < dev->n_workers; i++)
+		vdev_worker_turn(dev, &dev->workers[i]);
 }
 
 /* A write of the driver's, and what it sets off. */

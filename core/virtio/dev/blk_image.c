@@ -161,7 +161,11 @@ int hv_blk_file_open(struct hv_blk_file *file, const char *path, bool readonly, 
 		goto fail;
 	}
 	/* The name may have become something else in between. */
-	if (fstat(file->fd, &st) || (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))) {
+	if (fstat(file->fd, &st)) {
+		rc = hv_err_sys(err, errno, "%s: cannot look at it", path);
+		goto fail;
+	}
+	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) {
 		rc = hv_err_set(err, EINVAL, "%s: changed while it was opened", path);
 		goto fail;
 	}

@@ -163,7 +163,7 @@ int hv_net_deliver(struct hv_net_lane *lane, struct hv_frame *frame, uint8_t *sc
 void hv_net_complete(struct hv_net_lane *lane, unsigned int taken, size_t total);
 void hv_net_untake(struct hv_net_lane *lane, unsigned int taken);
 /*
- * Flushes the used ring and adds the turn's counts to the device's. begun: when the frames were
+ * Adds the turn's counts to the device's and flushes the used ring. begun: when the frames were
  * taken, ns; 0 = unknown.
  */
 void hv_net_rx_end(struct hv_net_lane *lane, uint64_t begun);

@@ -216,15 +216,15 @@ void hv_net_rx_end(struct hv_net_lane *lane, uint64_t begun)
 {
 	struct hv_vdev_stats *stats = &lane->net->dev->stats;
 
+	count(stats, &lane->in, &stats->read_bytes, begun);
 	if (lane->open)
 		hv_vq_flush(lane->rx);
-	count(stats, &lane->in, &stats->read_bytes, begun);
 }
 
 void hv_net_tx_end(struct hv_net_lane *lane, uint64_t begun)
 {
 	struct hv_vdev_stats *stats = &lane->net->dev->stats;
 
-	hv_vq_flush(lane->tx);
 	count(stats, &lane->out, &stats->write_bytes, begun);
+	hv_vq_flush(lane->tx);
 }

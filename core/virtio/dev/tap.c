@@ -106,7 +106,7 @@ static int open_tun(struct hv_err *err)
 		return hv_err_sys(err, errno,
 				  "/dev/net/tun cannot be opened: it takes root, or a device node "
 				  "that is yours to write");
-	return hv_err_sys(err, errno, "/dev/net/tun");
+	return hv_err_sys(err, errno, "/dev/net/tun cannot be opened");
 }
 
 static int prepare(int fd, const char *name, struct hv_err *err)

@@ -14,9 +14,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/inotify.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "vrig.h"
@@ -256,7 +259,7 @@ static int first_half(const struct iovec *iov, int n, struct iovec to[64])
 	return m;
 }
 
-#define FAIL_OR(call, otherwise)                                                                   \
+#define FAIL_OR(call, shorten)                                                                     \
 	do {                                                                                       \
 		int what = fate(call);                                                             \
 		if (what > 0) {                                                                    \
@@ -266,116 +269,111 @@ static int first_half(const struct iovec *iov, int n, struct iovec to[64])
 		if (what == SF_ZERO)                                                               \
 			return 0;                                                                  \
 		if (what == SF_SHORT)                                                              \
-			otherwise;                                                                 \
+			shorten;                                                                   \
 	} while (0)
 
+/*
+ * Calls of the program come to __wrap_name, by the linker. WRAP makes it, from the call's result,
+ * parameters and arguments, and what there is to do before it goes on.
+ */
+#define WRAP(type, name, params, args, before)                                                     \
+	type __real_##name params;                                                                 \
+	type __wrap_##name params;                                                                 \
+	type __wrap_##name params                                                                  \
+	{                                                                                          \
+		before;                                                                            \
+		return __real_##name args;                                                         \
+	}
+
+/* All of it, or -1 and errno. */
+#define WHOLE(type, name, params, args) WRAP(type, name, params, args, FAIL_OR(SF_##name, (void)0))
+
+/* A part of a buffer is done, too. */
+#define PART(name, params, args)                                                                   \
+	WRAP(ssize_t, name, params, args, FAIL_OR(SF_##name, len = half(len)))
+
+/* Of a list. */
 #define SHORTEN_LIST                                                                               \
 	do {                                                                                       \
 		n = first_half(iov, n, part);                                                      \
 		iov = part;                                                                        \
 	} while (0)
+#define LIST(name, call, params, args, before)                                                     \
+	WRAP(ssize_t, name, params, args, struct iovec part[64]; before;                           \
+	     FAIL_OR(call, SHORTEN_LIST))
 
-ssize_t __real_preadv(int fd, const struct iovec *iov, int n, off_t off);
-ssize_t __real_preadv2(int fd, const struct iovec *iov, int n, off_t off, int flags);
-ssize_t __real_pwritev(int fd, const struct iovec *iov, int n, off_t off);
-ssize_t __real_pwritev2(int fd, const struct iovec *iov, int n, off_t off, int flags);
-ssize_t __real_readv(int fd, const struct iovec *iov, int n);
-ssize_t __real_writev(int fd, const struct iovec *iov, int n);
-ssize_t __real_pread(int fd, void *to, size_t len, off_t off);
-ssize_t __real_pwrite(int fd, const void *from, size_t len, off_t off);
-ssize_t __real_read(int fd, void *to, size_t len);
-ssize_t __real_getrandom(void *to, size_t len, unsigned int flags);
-int __real_fallocate(int fd, int mode, off_t off, off_t len);
-int __real_ftruncate(int fd, off_t len);
-int __real_fstat(int fd, struct stat *st);
-int __real_rename(const char *from, const char *to);
-int __real_flock(int fd, int how);
-int __real_poll(struct pollfd *fds, nfds_t n, int timeout);
-int __real_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *set);
-int __real_epoll_wait(int fd, struct epoll_event *events, int n, int timeout);
-int __real_epoll_ctl(int fd, int op, int of, struct epoll_event *event);
-int __real_ioctl(int fd, unsigned long request, void *arg);
-int __real_eventfd(unsigned int value, int flags);
-int __real_io_uring_queue_init(unsigned int entries, struct io_uring *ring, unsigned int flags);
-int __real_io_uring_submit(struct io_uring *ring);
-struct io_uring_probe *__real_io_uring_get_probe_ring(struct io_uring *ring);
-long __real_syscall(long number, ...);
-int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*body)(void *),
-			  void *arg);
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-int __real_posix_memalign(void **to, size_t align, size_t size);
+/* The result itself tells of the error. */
+#define TELLS(type, name, params, args, failed)                                                    \
+	WRAP(type, name, params, args, int what = fate(SF_##name); if (what) return (failed))
+
+#define NOWAIT_IS_REFUSED                                                                          \
+	if (flags & RWF_NOWAIT && sf_nowait_refused) {                                             \
+		errno = EAGAIN;                                                                    \
+		return -1;                                                                         \
+	}
+
+LIST(readv, SF_readv, (int fd, const struct iovec *iov, int n), (fd, iov, n), (void)0)
+LIST(writev, SF_writev, (int fd, const struct iovec *iov, int n), (fd, iov, n), (void)0)
+LIST(preadv, SF_preadv, (int fd, const struct iovec *iov, int n, off_t off), (fd, iov, n, off),
+     (void)0)
+LIST(pwritev, SF_pwritev, (int fd, const struct iovec *iov, int n, off_t off), (fd, iov, n, off),
+     (void)0)
+LIST(preadv2, (flags & RWF_NOWAIT) ? SF_preadv2 : SF_preadv,
+     (int fd, const struct iovec *iov, int n, off_t off, int flags), (fd, iov, n, off, flags),
+     NOWAIT_IS_REFUSED)
+LIST(pwritev2, (flags & RWF_NOWAIT) ? SF_pwritev2 : SF_pwritev,
+     (int fd, const struct iovec *iov, int n, off_t off, int flags), (fd, iov, n, off, flags),
+     NOWAIT_IS_REFUSED)
+
+PART(pread, (int fd, void *to, size_t len, off_t off), (fd, to, len, off))
+PART(pwrite, (int fd, const void *from, size_t len, off_t off), (fd, from, len, off))
+PART(getrandom, (void *to, size_t len, unsigned int flags), (to, len, flags))
+
+WHOLE(int, fallocate, (int fd, int mode, off_t off, off_t len), (fd, mode, off, len))
+WHOLE(int, ftruncate, (int fd, off_t len), (fd, len))
+WHOLE(int, fstat, (int fd, struct stat *st), (fd, st))
+WHOLE(int, rename, (const char *from, const char *to), (from, to))
+WHOLE(int, flock, (int fd, int how), (fd, how))
+WHOLE(int, poll, (struct pollfd * fds, nfds_t n, int timeout), (fds, n, timeout))
+WHOLE(int, ppoll,
+      (struct pollfd * fds, nfds_t n, const struct timespec *timeout, const sigset_t *set),
+      (fds, n, timeout, set))
+WHOLE(int, epoll_wait, (int fd, struct epoll_event *events, int n, int timeout),
+      (fd, events, n, timeout))
+WHOLE(int, epoll_ctl, (int fd, int op, int of, struct epoll_event *event), (fd, op, of, event))
+WHOLE(int, epoll_create1, (int flags), (flags))
+WHOLE(int, eventfd, (unsigned int value, int flags), (value, flags))
+WHOLE(int, inotify_init1, (int flags), (flags))
+WHOLE(int, inotify_add_watch, (int fd, const char *path, uint32_t mask), (fd, path, mask))
+WHOLE(int, socket, (int domain, int type, int protocol), (domain, type, protocol))
+WHOLE(int, posix_openpt, (int flags), (flags))
+WHOLE(int, grantpt, (int fd), (fd))
+WHOLE(int, unlockpt, (int fd), (fd))
+WHOLE(int, tcgetattr, (int fd, struct termios *to), (fd, to))
+WHOLE(int, tcsetattr, (int fd, int when, const struct termios *to), (fd, when, to))
+
+TELLS(int, io_uring_queue_init, (unsigned int entries, struct io_uring *ring, unsigned int flags),
+      (entries, ring, flags), -what)
+TELLS(struct io_uring_probe *, io_uring_get_probe_ring, (struct io_uring * ring), (ring), NULL)
+TELLS(int, pthread_create,
+      (pthread_t * thread, const pthread_attr_t *attr, void *(*body)(void *), void *arg),
+      (thread, attr, body, arg), what)
+TELLS(int, posix_memalign, (void **to, size_t align, size_t size), (to, align, size), what)
+TELLS(int, ptsname_r, (int fd, char *to, size_t size), (fd, to, size), what)
+TELLS(char *, strdup, (const char *text), (text), (errno = what, NULL))
+TELLS(void *, malloc, (size_t size), (size), (errno = what, NULL))
+TELLS(void *, calloc, (size_t n, size_t size), (n, size), (errno = what, NULL))
+
+/* ---- calls with more arguments than they say, and those that are not what they were called */
 
 /* Called under these names by the linker only. */
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
 
-ssize_t __wrap_preadv(int fd, const struct iovec *iov, int n, off_t off)
-{
-	struct iovec part[64];
-
-	FAIL_OR(SF_preadv, SHORTEN_LIST);
-	return __real_preadv(fd, iov, n, off);
-}
-
-ssize_t __wrap_preadv2(int fd, const struct iovec *iov, int n, off_t off, int flags)
-{
-	struct iovec part[64];
-
-	if (flags & RWF_NOWAIT && sf_nowait_refused) {
-		errno = EAGAIN;
-		return -1;
-	}
-	FAIL_OR(flags & RWF_NOWAIT ? SF_preadv2 : SF_preadv, SHORTEN_LIST);
-	return __real_preadv2(fd, iov, n, off, flags);
-}
-
-ssize_t __wrap_pwritev(int fd, const struct iovec *iov, int n, off_t off)
-{
-	struct iovec part[64];
-
-	FAIL_OR(SF_pwritev, SHORTEN_LIST);
-	return __real_pwritev(fd, iov, n, off);
-}
-
-ssize_t __wrap_pwritev2(int fd, const struct iovec *iov, int n, off_t off, int flags)
-{
-	struct iovec part[64];
-
-	if (flags & RWF_NOWAIT && sf_nowait_refused) {
-		errno = EAGAIN;
-		return -1;
-	}
-	FAIL_OR(flags & RWF_NOWAIT ? SF_pwritev2 : SF_pwritev, SHORTEN_LIST);
-	return __real_pwritev2(fd, iov, n, off, flags);
-}
-
-ssize_t __wrap_readv(int fd, const struct iovec *iov, int n)
-{
-	struct iovec part[64];
-
-	FAIL_OR(SF_readv, SHORTEN_LIST);
-	return __real_readv(fd, iov, n);
-}
-
-ssize_t __wrap_writev(int fd, const struct iovec *iov, int n)
-{
-	struct iovec part[64];
-
-	FAIL_OR(SF_writev, SHORTEN_LIST);
-	return __real_writev(fd, iov, n);
-}
-
-ssize_t __wrap_pread(int fd, void *to, size_t len, off_t off)
-{
-	FAIL_OR(SF_pread, len = half(len));
-	return __real_pread(fd, to, len, off);
-}
-
-ssize_t __wrap_pwrite(int fd, const void *from, size_t len, off_t off)
-{
-	FAIL_OR(SF_pwrite, len = half(len));
-	return __real_pwrite(fd, from, len, off);
-}
+ssize_t __real_read(int fd, void *to, size_t len);
+int __real_ioctl(int fd, unsigned long request, void *arg);
+int __real_fcntl(int fd, int cmd, void *arg);
+long __real_syscall(long number, ...);
+int __real_io_uring_submit(struct io_uring *ring);
 
 ssize_t __wrap_read(int fd, void *to, size_t len)
 {
@@ -403,12 +401,6 @@ ssize_t __wrap_write(int fd, const void *from, size_t len)
 	return (ssize_t)len;
 }
 
-ssize_t __wrap_getrandom(void *to, size_t len, unsigned int flags)
-{
-	FAIL_OR(SF_getrandom, len = half(len));
-	return __real_getrandom(to, len, flags);
-}
-
 int __wrap_fdatasync(int fd)
 {
 	(void)fd;
@@ -423,24 +415,6 @@ int __wrap_fsync(int fd)
 	return 0;
 }
 
-int __wrap_fallocate(int fd, int mode, off_t off, off_t len)
-{
-	FAIL_OR(SF_fallocate, (void)0);
-	return __real_fallocate(fd, mode, off, len);
-}
-
-int __wrap_ftruncate(int fd, off_t len)
-{
-	FAIL_OR(SF_ftruncate, (void)0);
-	return __real_ftruncate(fd, len);
-}
-
-int __wrap_fstat(int fd, struct stat *st)
-{
-	FAIL_OR(SF_fstat, (void)0);
-	return __real_fstat(fd, st);
-}
-
 int __wrap_open(const char *path, int flags, ...)
 {
 	va_list ap;
@@ -451,42 +425,6 @@ int __wrap_open(const char *path, int flags, ...)
 	va_end(ap);
 	FAIL_OR(SF_open, (void)0);
 	return __real_open(path, flags, mode);
-}
-
-int __wrap_rename(const char *from, const char *to)
-{
-	FAIL_OR(SF_rename, (void)0);
-	return __real_rename(from, to);
-}
-
-int __wrap_flock(int fd, int how)
-{
-	FAIL_OR(SF_flock, (void)0);
-	return __real_flock(fd, how);
-}
-
-int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout)
-{
-	FAIL_OR(SF_poll, (void)0);
-	return __real_poll(fds, n, timeout);
-}
-
-int __wrap_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *set)
-{
-	FAIL_OR(SF_ppoll, (void)0);
-	return __real_ppoll(fds, n, timeout, set);
-}
-
-int __wrap_epoll_wait(int fd, struct epoll_event *events, int n, int timeout)
-{
-	FAIL_OR(SF_epoll_wait, (void)0);
-	return __real_epoll_wait(fd, events, n, timeout);
-}
-
-int __wrap_epoll_ctl(int fd, int op, int of, struct epoll_event *event)
-{
-	FAIL_OR(SF_epoll_ctl, (void)0);
-	return __real_epoll_ctl(fd, op, of, event);
 }
 
 int __wrap_ioctl(int fd, unsigned long request, ...)
@@ -501,6 +439,18 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	return __real_ioctl(fd, request, arg);
 }
 
+int __wrap_fcntl(int fd, int cmd, ...)
+{
+	va_list ap;
+	void *arg;
+
+	va_start(ap, cmd);
+	arg = va_arg(ap, void *);
+	va_end(ap);
+	FAIL_OR(SF_fcntl, (void)0);
+	return __real_fcntl(fd, cmd, arg);
+}
+
 long __wrap_syscall(long number, ...)
 {
 	long arg[6];
@@ -512,59 +462,6 @@ long __wrap_syscall(long number, ...)
 	va_end(ap);
 	FAIL_OR(SF_syscall, (void)0);
 	return __real_syscall(number, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
-}
-
-int __wrap_eventfd(unsigned int value, int flags)
-{
-	FAIL_OR(SF_eventfd, (void)0);
-	return __real_eventfd(value, flags);
-}
-
-/* ---- what answers with the error's number */
-
-int __wrap_io_uring_queue_init(unsigned int entries, struct io_uring *ring, unsigned int flags)
-{
-	int what = fate(SF_io_uring_queue_init);
-
-	return what ? -what : __real_io_uring_queue_init(entries, ring, flags);
-}
-
-struct io_uring_probe *__wrap_io_uring_get_probe_ring(struct io_uring *ring)
-{
-	return fate(SF_io_uring_get_probe_ring) ? NULL : __real_io_uring_get_probe_ring(ring);
-}
-
-int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*body)(void *),
-			  void *arg)
-{
-	int what = fate(SF_pthread_create);
-
-	return what ? what : __real_pthread_create(thread, attr, body, arg);
-}
-
-int __wrap_posix_memalign(void **to, size_t align, size_t size)
-{
-	int what = fate(SF_posix_memalign);
-
-	return what ? what : __real_posix_memalign(to, align, size);
-}
-
-void *__wrap_malloc(size_t size)
-{
-	if (fate(SF_malloc)) {
-		errno = ENOMEM;
-		return NULL;
-	}
-	return __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	if (fate(SF_calloc)) {
-		errno = ENOMEM;
-		return NULL;
-	}
-	return __real_calloc(n, size);
 }
 
 /* ---- io_uring: the kernel itself fails what is asked of it, since it is asked of another file */

@@ -8,7 +8,8 @@
  * Faults for what the I/O threads ask of the kernel and of the heap. A program that is linked with
  * these calls wrapped (Makefile) does them as ever, but for the one that is told to fail: by its
  * number, counted from 1, among all of its kind on threads of the service. The test's own thread
- * and those it makes itself with sf_mine() are never hit.
+ * and those it makes itself with sf_mine() are never hit; what a main thread does is done for them
+ * by a thread that the test makes without it.
  *
  *	sf_arm((struct sf_fault){ SF_pwritev2, EIO }, 3, 1);	the third fails
  *	…
@@ -52,6 +53,18 @@
 	X(io_uring_get_probe_ring)                                                                 \
 	X(syscall)                                                                                 \
 	X(pthread_create)                                                                          \
+	X(epoll_create1)                                                                           \
+	X(inotify_init1)                                                                           \
+	X(inotify_add_watch)                                                                       \
+	X(socket)                                                                                  \
+	X(posix_openpt)                                                                            \
+	X(grantpt)                                                                                 \
+	X(unlockpt)                                                                                \
+	X(ptsname_r)                                                                               \
+	X(tcgetattr)                                                                               \
+	X(tcsetattr)                                                                               \
+	X(fcntl)                                                                                   \
+	X(strdup)                                                                                  \
 	X(malloc)                                                                                  \
 	X(calloc)                                                                                  \
 	X(posix_memalign)

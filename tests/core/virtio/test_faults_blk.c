@@ -22,12 +22,14 @@
 #include <unistd.h>
 
 #include "blk_box.h"
-#include "syscall_faults.h"
+#include "fault_sweep.h"
+#include "kept_log.h"
+#include "told.h"
 
 #define SECTORS 512u
 #define F(name) HV_FEATURE(VIRTIO_BLK_F_##name)
 #define RANGES (F(WRITE_ZEROES) | F(DISCARD))
-#define PLACES_MAX 200 /* a run of the driver below makes far fewer calls of a kind */
+#define NAME "linux1/root (boot.lua:12: devices.root): "
 
 static struct blk_box box;
 
@@ -188,8 +190,7 @@ static bool open_kind(const struct kind *kind)
 	if (kind->overlay)
 		begin_overlay();
 	failures = 0;
-	box.log[0] = '\0';
-	atomic_store(&box.lines, 0);
+	kept_log_begin();
 	for (unsigned int i = 0; i <= HV_EV_RESIZE; i++)
 		atomic_store(&box.events[i], 0);
 	if (blk_box_init(&box, &opts, &err)) {
@@ -227,26 +228,18 @@ enum outcome {
 	SILENT,	 /* one request, which the kernel calls a matter of course */
 };
 
-struct fault {
-	struct sf_fault fault;
-	enum outcome outcome;
-};
-
-static void check_said(const struct kind *kind, const char *fault, unsigned int place)
+/* For a message of the test. */
+static const char *with(const struct kind *kind, const struct fault *f)
 {
-	uint64_t deadline = 0;
-	char what[128];
+	static char text[96];
 
-	snprintf(what, sizeof(what), "a message: %s: %s at place %u", kind->name, fault, place);
-	/* A register may show it first. */
-	while (!blk_box_logged(&box, "linux1/root (boot.lua:12: devices.root): "))
-		vrig_pause(&deadline, what);
+	snprintf(text, sizeof(text), "%s: %s", kind->name, sf_name(f->fault));
+	return text;
 }
 
-/* Returns whether there was such a place. */
-static bool once(const struct kind *kind, const struct fault *f, unsigned int place)
+static bool once(const struct fault *f, unsigned int place, const void *arg)
 {
-	const char *name = sf_name(f->fault);
+	const struct kind *kind = arg;
 	unsigned int failed, hit;
 
 	assert_true(open_kind(kind));
@@ -256,36 +249,20 @@ static bool once(const struct kind *kind, const struct fault *f, unsigned int pl
 	hit = sf_disarm();
 	failed = failures;
 	if (failed > (hit && f->outcome != NOTHING))
-		fail_msg("%s: %s at place %u: %u requests failed: %s", kind->name, name, place,
-			 failed, box.log);
-	if (failed)
-		check_said(kind, name, place);
-	else if (atomic_load(&box.lines) && !hit)
-		fail_msg("%s: said for nothing: %s", kind->name, box.log);
-	else if (atomic_load(&box.lines))
-		check_said(kind, name, place);
+		fail_msg("%s at place %u: %u requests failed: %s", with(kind, f), place, failed,
+			 kept_log_text());
+	told(failed || (hit && kept_log_lines()) ? NAME : NULL, with(kind, f), place);
 	drive();
 	if (failures != failed)
-		fail_msg("%s: %s at place %u: it does not work afterwards: %s", kind->name, name,
-			 place, box.log);
+		fail_msg("%s at place %u: it does not work afterwards: %s", with(kind, f), place,
+			 kept_log_text());
 	close_kind();
 	return hit;
 }
 
-static void note(const struct kind *kind, const struct fault *f, unsigned int places)
-{
-	if (places && getenv("SF_VERBOSE"))
-		print_message("%s: %s: %u places\n", kind->name, sf_name(f->fault), places);
-}
-
 static void sweep(const struct kind *kind, const struct fault *f)
 {
-	unsigned int place = 1;
-
-	while (once(kind, f, place))
-		if (++place > PLACES_MAX)
-			fail_msg("%s: %s: no end of places", kind->name, sf_name(f->fault));
-	note(kind, f, place - 1);
+	fault_places(once, f, kind);
 }
 
 static bool ring_is_to_be_had(void)
@@ -404,17 +381,13 @@ static void lasting_for(const struct kind *kind, const struct fault *f, unsigned
 	hit = sf_disarm();
 	failed = failures;
 	if (failed && f->outcome == NOTHING)
-		fail_msg("%s: %s lasts: %u requests failed: %s", kind->name, sf_name(f->fault),
-			 failed, box.log);
-	if (failed || (hit && f->fault.call == SF_io_uring_submit))
-		check_said(kind, sf_name(f->fault), 0);
-	if (atomic_load(&box.lines) > 4)
-		fail_msg("%s: %s lasts, which is told %u times: %s", kind->name, sf_name(f->fault),
-			 atomic_load(&box.lines), box.log);
+		fail_msg("%s lasts: %u requests failed: %s", with(kind, f), failed,
+			 kept_log_text());
+	if (failed || (hit && (f->fault.call == SF_io_uring_submit || kept_log_lines())))
+		told(NAME, with(kind, f), 1);
 	drive();
 	if (failures != failed)
-		fail_msg("%s: %s: it does not work afterwards: %s", kind->name, sf_name(f->fault),
-			 box.log);
+		fail_msg("%s: it does not work afterwards: %s", with(kind, f), kept_log_text());
 	close_kind();
 }
 
@@ -486,9 +459,9 @@ static void resets(void **state)
 
 /* ---- at the start of a life: it works, or asks for a reset and says why */
 
-static bool start_once(const struct kind *kind, const struct fault *f, unsigned int place)
+static bool start_once(const struct fault *f, unsigned int place, const void *arg)
 {
-	const char *name = sf_name(f->fault);
+	const struct kind *kind = arg;
 	unsigned int hit;
 	uint8_t sector[512];
 	int status;
@@ -498,33 +471,26 @@ static bool start_once(const struct kind *kind, const struct fault *f, unsigned 
 	start(kind);
 	status = request(VIRTIO_BLK_T_IN, 0, sector, 512);
 	hit = sf_disarm();
-	if (status > 0 && !hit)
-		fail_msg("%s: %s at place %u: the first request fails: %s", kind->name, name, place,
-			 box.log);
-	if (status < 0 && !hit)
-		fail_msg("%s: broken for nothing: %s", kind->name, box.log);
+	if (status && !hit)
+		fail_msg("%s: the first request fails for nothing: %s", with(kind, f),
+			 kept_log_text());
 	if (status < 0) {
-		check_said(kind, name, place);
+		told(NAME, with(kind, f), place);
 		vrig_reclaim(&box.rig);
 		start(kind);
 	}
 	failures = 0;
 	drive();
 	if (failures)
-		fail_msg("%s: %s at place %u: it does not work afterwards: %s", kind->name, name,
-			 place, box.log);
+		fail_msg("%s at place %u: it does not work afterwards: %s", with(kind, f), place,
+			 kept_log_text());
 	close_kind();
 	return hit;
 }
 
 static void sweep_start(const struct kind *kind, const struct fault *f)
 {
-	unsigned int place = 1;
-
-	while (start_once(kind, f, place))
-		if (++place > PLACES_MAX)
-			fail_msg("%s: %s: no end of places", kind->name, sf_name(f->fault));
-	note(kind, f, place - 1);
+	fault_places(start_once, f, kind);
 }
 
 static void starts(void **state)

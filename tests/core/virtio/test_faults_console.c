@@ -19,11 +19,11 @@
 #include <unistd.h>
 
 #include "console_rig.h"
+#include "fault_sweep.h"
 #include "kept_log.h"
-#include "syscall_faults.h"
+#include "told.h"
 #include "virtio/policy.h"
 
-#define PLACES_MAX 200
 #define NAME "rig/hvc0"
 #define LINES 12u
 
@@ -34,11 +34,6 @@ enum outcome {
 	NOTHING, /* nothing is lost, nothing is said */
 	TOLD,	 /* nothing is lost, and it is told */
 	LOST,	 /* some of it is lost, and it is told */
-};
-
-struct fault {
-	struct sf_fault fault;
-	enum outcome outcome;
 };
 
 static int make_dir(void **state)
@@ -63,48 +58,11 @@ static int remove_dir(void **state)
 	return system(command);
 }
 
-static void check_told(const char *name, unsigned int place)
-{
-	uint64_t deadline = 0;
-
-	while (!kept_log_has(NAME))
-		vrig_pause(&deadline, "a message");
-	if (kept_log_lines() > 4)
-		fail_msg("%s at place %u is told %u times: %s", name, place, kept_log_lines(),
-			 kept_log_text());
-}
-
 /* What was hit is told, and nothing else is. */
 static void check_said(const struct fault *f, bool hit, unsigned int place)
 {
-	if (hit && f->outcome != NOTHING)
-		check_told(sf_name(f->fault), place);
-	else if (kept_log_lines())
-		fail_msg("%s at place %u: said for nothing: %s", sf_name(f->fault), place,
-			 kept_log_text());
+	told(hit && f->outcome != NOTHING ? NAME : NULL, sf_name(f->fault), place);
 }
-
-typedef bool once_fn(const struct fault *f, unsigned int place, unsigned int keep);
-
-static void sweep(once_fn *once, const struct fault *faults, unsigned int n, unsigned int arg)
-{
-	struct sf_owned before;
-
-	/* The first threads of a program bring some of the sanitizer's. */
-	assert_false(once(&faults[0], UINT_MAX, arg));
-	before = sf_count();
-	for (unsigned int i = 0; i < n; i++) {
-		unsigned int place = 1;
-
-		while (once(&faults[i], place, arg))
-			assert_true(++place < PLACES_MAX);
-		if (getenv("SF_VERBOSE"))
-			print_message("%s: %u places\n", sf_name(faults[i].fault), place - 1);
-	}
-	sf_expect(before);
-}
-
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 /* ---- a log file */
 
@@ -147,8 +105,9 @@ static void forget_logs(void)
 
 /* keep 0: one log, emptied when it is full, of which only messages and what clients see are known.
  */
-static bool log_once(const struct fault *f, unsigned int place, unsigned int keep)
+static bool log_once(const struct fault *f, unsigned int place, const void *arg)
 {
+	unsigned int keep = *(const unsigned int *)arg;
 	struct hv_console_port_opts port = { .log = log_path, .log_max = 40, .log_keep = keep };
 	char want[LINES * 32] = "", got[LINES * 64], line[32];
 	struct hv_console_client *client;
@@ -194,8 +153,8 @@ static void log_files(void **state)
 	};
 
 	(void)state;
-	sweep(log_once, kept, COUNT(kept), 9);
-	sweep(log_once, emptied, COUNT(emptied), 0);
+	FAULT_SWEEP(log_once, kept, &(unsigned int){ 9 });
+	FAULT_SWEEP(log_once, emptied, &(unsigned int){ 0 });
 }
 
 /* ---- a terminal */
@@ -259,7 +218,7 @@ static void until_it_works(int fd)
 		;
 }
 
-static bool pty_once(const struct fault *f, unsigned int place, unsigned int arg)
+static bool pty_once(const struct fault *f, unsigned int place, const void *arg)
 {
 	struct hv_console_port_opts port = { .pty = true, .pty_link = link_path };
 	unsigned int hit;
@@ -313,7 +272,7 @@ static void terminals(void **state)
 	};
 
 	(void)state;
-	sweep(pty_once, faults, COUNT(faults), 0);
+	FAULT_SWEEP(pty_once, faults, NULL);
 }
 
 /* ---- memory for what a policy decides about */
@@ -332,8 +291,9 @@ static bool answer_one(void)
 }
 
 /* Every byte passes in order, however often memory is short. */
-static bool policy_once(const struct fault *f, unsigned int place, unsigned int times)
+static bool policy_once(const struct fault *f, unsigned int place, const void *arg)
 {
+	unsigned int times = *(const unsigned int *)arg;
 	struct hv_policy_opts opts = { .ops = 1u << HV_POLICY_OUT | 1u << HV_POLICY_IN,
 				       .overload = HV_POLICY_STALL,
 				       .desk = { .depth = 8, .bytes = 1 << 20 } };
@@ -382,8 +342,7 @@ static bool policy_once(const struct fault *f, unsigned int place, unsigned int 
 	assert_int_equal(hv_console_read(client, got, sizeof(got), &lost), 13);
 	assert_string_equal(got, "one two three");
 	assert_int_equal(atomic_load(&c.dev.stats.dropped), 0);
-	if (kept_log_lines() > 4)
-		fail_msg("told %u times", kept_log_lines());
+	check_said(f, hit, place);
 	hv_vdev_set_policy(&c.dev, NULL);
 	hv_console_close(client);
 	crig_free(&c);
@@ -396,8 +355,8 @@ static void without_memory(void **state)
 	static const struct fault faults[] = { { { SF_malloc, ENOMEM }, TOLD } };
 
 	(void)state;
-	sweep(policy_once, faults, 1, 1);
-	sweep(policy_once, faults, 1, 3);
+	FAULT_SWEEP(policy_once, faults, &(unsigned int){ 1 });
+	FAULT_SWEEP(policy_once, faults, &(unsigned int){ 3 });
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make_dir, remove_dir)

@@ -10,7 +10,6 @@
 #include <cmocka.h>
 
 #include <errno.h>
-#include <limits.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_mmio.h>
 #include <linux/virtio_net.h>
@@ -21,16 +20,16 @@
 #include <unistd.h>
 
 #include "base/now.h"
+#include "fault_sweep.h"
 #include "kept_log.h"
 #include "net_box.h"
-#include "syscall_faults.h"
+#include "told.h"
 #include "virtio/policy.h"
 
 #define NAME "linux1/eth0 (boot.lua:7: devices.eth0): "
 #define MQ (HV_FEATURE(VIRTIO_NET_F_MQ) | HV_FEATURE(VIRTIO_NET_F_CTRL_VQ))
 #define FRAMES 6u
 #define LEN 300u
-#define PLACES_MAX 200
 
 static struct net_box box;
 static uint8_t frame[LEN], got[70000];
@@ -39,11 +38,6 @@ enum outcome {
 	NOTHING, /* no frame is lost, nothing is said */
 	LATER,	 /* none is lost, which takes a while and is told */
 	LOST,	 /* one frame to the host, which is told */
-};
-
-struct fault {
-	struct sf_fault fault;
-	enum outcome outcome;
 };
 
 static void open_box(void)
@@ -90,22 +84,12 @@ static void receive_frames(void)
 	}
 }
 
-static void check_said(const char *name, unsigned int place)
-{
-	uint64_t deadline = 0;
-
-	while (!kept_log_has(NAME))
-		vrig_pause(&deadline, "a message");
-	if (kept_log_lines() > 4)
-		fail_msg("%s at place %u is told %u times: %s", name, place, kept_log_lines(),
-			 kept_log_text());
-}
-
-static bool once(const struct fault *f, unsigned int place)
+static bool once(const struct fault *f, unsigned int place, const void *arg)
 {
 	const char *name = sf_name(f->fault);
 	unsigned int lost, hit;
 
+	(void)arg;
 	open_box();
 	vrig_start(&box.rig, 0, 64, 0);
 	assert_int_equal(send_frames(), 0);
@@ -115,10 +99,7 @@ static bool once(const struct fault *f, unsigned int place)
 	hit = sf_disarm();
 	if (lost > (hit && f->outcome == LOST))
 		fail_msg("%s at place %u: %u frames are lost", name, place, lost);
-	if (hit && f->outcome != NOTHING)
-		check_said(name, place);
-	else if (kept_log_lines())
-		fail_msg("%s at place %u: said for nothing: %s", name, place, kept_log_text());
+	told(hit && f->outcome != NOTHING ? NAME : NULL, name, place);
 	assert_int_equal(send_frames(), 0);
 	receive_frames();
 	nb_close(&box);
@@ -137,16 +118,9 @@ static void once_each(void **state)
 		{ { SF_ppoll, ENOMEM }, NOTHING },	 { { SF_event_read, EAGAIN }, NOTHING },
 		{ { SF_event_write, EAGAIN }, NOTHING },
 	};
-	struct sf_owned before;
 
 	(void)state;
-	/* The first threads of a program bring some of the sanitizer's. */
-	assert_false(once(&faults[0], UINT_MAX));
-	before = sf_count();
-	for (unsigned int i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
-		for (unsigned int place = 1; once(&faults[i], place); place++)
-			assert_true(place < PLACES_MAX);
-	sf_expect(before);
+	FAULT_SWEEP(once, faults, NULL);
 }
 
 /* A TAP that fails for long is told of, and asked now and then only. */
@@ -168,7 +142,7 @@ static void lasting(void **state)
 	while (sf_hits() < 4)
 		vrig_pause(&deadline, "another try");
 	assert_true(sf_hits() <= 10 + (hv_now() - begun) / 20000000);
-	check_said("readv for ever", 0);
+	told(NAME, "readv for ever", 1);
 	/* The other way is open. */
 	assert_int_equal(send_frames(), 0);
 	sf_disarm();
@@ -257,13 +231,14 @@ static void open_tap(void)
 	nb_open(&box, &(struct hv_net_opts){ .tap = "tap0", .pairs = 3 }, 8 << 20);
 }
 
-static bool switch_once(unsigned int place)
+static bool switch_once(const struct fault *f, unsigned int place, const void *arg)
 {
 	static const uint16_t steps[] = { 3, 2, 3, 1, 3 };
 	struct hv_net_info info;
 	unsigned int refused = 0, active = 1;
 	int fd;
 
+	(void)arg;
 	open_tap();
 	fd = nb_packet_socket("tap0");
 	vrig_start(&box.rig, MQ, 64, 0);
@@ -273,8 +248,9 @@ static bool switch_once(unsigned int place)
 		vrig_kick(&box.rig, 2 * q);
 	}
 	assert_int_equal(set_pairs(1), VIRTIO_NET_OK);
-	/* The thread that switches: the others may still be at their start, and ask for offloads. */
-	sf_arm_on((struct sf_fault){ SF_ioctl, ENOMEM }, place, 1, "net-0");
+	/* The thread that switches: the others may still be at their start, and ask for offloads.
+	 */
+	sf_arm_on(f->fault, place, 1, "net-0");
 	for (unsigned int i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		if (set_pairs(steps[i]) == VIRTIO_NET_OK)
 			active = steps[i];
@@ -284,12 +260,8 @@ static bool switch_once(unsigned int place)
 		assert_int_equal(info.active, active);
 		spread(fd, active);
 	}
-	if (sf_disarm()) {
-		assert_int_equal(refused, 1);
-		check_said("ioctl ENOMEM", place);
-	} else {
-		assert_int_equal(refused, 0);
-	}
+	assert_int_equal(refused, sf_disarm());
+	told(refused ? NAME : NULL, sf_name(f->fault), place);
 	assert_int_equal(set_pairs(3), VIRTIO_NET_OK);
 	close(fd);
 	nb_close(&box);
@@ -298,16 +270,15 @@ static bool switch_once(unsigned int place)
 
 static void queues_are_switched_or_as_they_were(void **state)
 {
+	static const struct fault faults[] = { { { SF_ioctl, ENOMEM }, LATER } };
+
 	(void)state;
 	need_network();
-	for (unsigned int place = 1; switch_once(place); place++)
-		assert_true(place < PLACES_MAX);
+	FAULT_SWEEP(switch_once, faults, NULL);
 }
 
 static void offloads_at_the_start(void **state)
 {
-	uint64_t deadline = 0;
-
 	(void)state;
 	need_network();
 	open_tap();
@@ -315,8 +286,7 @@ static void offloads_at_the_start(void **state)
 	vrig_start(&box.rig, 0, 64, 0);
 	vrig_wait_status(&box.rig, VIRTIO_CONFIG_S_NEEDS_RESET);
 	assert_int_equal(sf_disarm(), 1);
-	while (!kept_log_has(NAME))
-		vrig_pause(&deadline, "a message");
+	told(NAME, "ioctl EBUSY", 1);
 	assert_true(kept_log_has("cannot set the offloads of the TAP tap0"));
 	vrig_start(&box.rig, 0, 64, 0);
 	nb_frame(frame, NULL, NULL, 1, LEN);
@@ -348,10 +318,10 @@ static void answer_until_taken(int head)
 	}
 }
 
-static bool without_memory_once(unsigned int place, enum hv_policy_overload overload)
+static bool without_memory_once(const struct fault *f, unsigned int place, const void *arg)
 {
 	struct hv_policy_opts opts = { .ops = 1u << HV_POLICY_OUT,
-				       .overload = overload,
+				       .overload = *(const enum hv_policy_overload *)arg,
 				       .desk = { .depth = 8, .bytes = 1 << 20 } };
 	unsigned int arrived = 0, hit;
 	struct hv_err err = { 0 };
@@ -360,7 +330,7 @@ static bool without_memory_once(unsigned int place, enum hv_policy_overload over
 	vrig_start(&box.rig, 0, 64, 0);
 	assert_int_equal(hv_policy_new(&opts, &policy, &err), 0);
 	hv_vdev_set_policy(&box.dev, policy);
-	sf_arm((struct sf_fault){ SF_malloc, ENOMEM }, place, 1);
+	sf_arm(f->fault, place, 1);
 	for (unsigned int i = 0; i < FRAMES; i++) {
 		int head;
 
@@ -376,6 +346,7 @@ static bool without_memory_once(unsigned int place, enum hv_policy_overload over
 	/* One that its policy never saw is the policy's to count. */
 	if (arrived < FRAMES)
 		assert_int_equal(atomic_load(&box.dev.stats.dropped), 1);
+	told(hit ? NAME : NULL, sf_name(f->fault), place);
 	hv_vdev_set_policy(&box.dev, NULL);
 	nb_close(&box);
 	hv_policy_put(policy);
@@ -387,10 +358,11 @@ static void without_memory(void **state)
 	static const enum hv_policy_overload ways[] = { HV_POLICY_STALL, HV_POLICY_PASS,
 							HV_POLICY_DENY };
 
+	static const struct fault faults[] = { { { SF_malloc, ENOMEM }, LOST } };
+
 	(void)state;
 	for (unsigned int i = 0; i < 3; i++)
-		for (unsigned int place = 1; without_memory_once(place, ways[i]); place++)
-			assert_true(place < PLACES_MAX);
+		FAULT_SWEEP(without_memory_once, faults, &ways[i]);
 }
 
 static int begin(void **state)

@@ -12,15 +12,15 @@
 #include <string.h>
 
 #include "blk_policy.h"
+#include "fault_sweep.h"
 #include "kept_log.h"
-#include "syscall_faults.h"
+#include "told.h"
 #include "virtio/dev/custom.h"
 #include "vrig.h"
 
-#define PLACES_MAX 40
 #define REQUESTS 4u
 
-static const struct sf_fault no_memory = { SF_malloc, ENOMEM };
+static const struct fault no_memory[] = { { .fault = { SF_malloc, ENOMEM } } };
 
 /* Answers what is on the desk until the driver has got its buffer back, or the device gives up. */
 static bool answered(struct vrig *rig, struct hv_desk *desk, struct vrig_used *used)
@@ -40,12 +40,14 @@ static bool answered(struct vrig *rig, struct hv_desk *desk, struct vrig_used *u
 	return true;
 }
 
-static unsigned int disk_once(unsigned int place, enum hv_policy_overload overload)
+static bool disk_once(const struct fault *f, unsigned int place, const void *arg)
 {
+	enum hv_policy_overload overload = *(const enum hv_policy_overload *)arg;
 	unsigned int refused = 0, hit;
 
 	bp_begin((struct hv_policy_opts){ .ops = BP_ALL, .overload = overload });
-	sf_arm(no_memory, place, 1);
+	kept_log_begin();
+	sf_arm(f->fault, place, 1);
 	for (unsigned int i = 0; i < REQUESTS; i++) {
 		struct bp_request r =
 			bp_add(i % 2 ? VIRTIO_BLK_T_IN : VIRTIO_BLK_T_OUT, i / 2, (uint8_t)(i + 1));
@@ -59,9 +61,8 @@ static unsigned int disk_once(unsigned int place, enum hv_policy_overload overlo
 	}
 	hit = sf_disarm();
 	assert_in_range(refused, 0, hit);
-	if (refused)
-		assert_true(blk_box_logged(&bp_box, "linux1/root (boot.lua:12: devices.root): not "
-						    "enough memory for a request"));
+	told(hit ? "linux1/root (boot.lua:12: devices.root): not enough memory " : NULL,
+	     sf_name(f->fault), place);
 	bp_end();
 	return hit;
 }
@@ -73,8 +74,7 @@ static void disks(void **state)
 
 	(void)state;
 	for (unsigned int i = 0; i < 3; i++)
-		for (unsigned int place = 1; disk_once(place, ways[i]); place++)
-			assert_true(place < PLACES_MAX);
+		FAULT_SWEEP(disk_once, no_memory, &ways[i]);
 }
 
 /* ---- a device whose model is a script */
@@ -98,7 +98,7 @@ static bool model_works(void)
 	return true;
 }
 
-static unsigned int model_once(unsigned int place)
+static bool model_once(const struct fault *f, unsigned int place, const void *arg)
 {
 	static const struct hv_custom_queue queue = { .size = 16 };
 	const struct hv_custom_opts opts = {
@@ -112,25 +112,23 @@ static unsigned int model_once(unsigned int place)
 		.model = "m",
 	};
 	struct hv_err err = { 0 };
-	uint64_t deadline = 0;
 	unsigned int hit;
 	bool works;
 
+	(void)arg;
 	kept_log_begin();
 	memset(&model, 0, sizeof(model));
 	if (hv_custom_init(&model, "linux1/x", &opts, &err))
 		fail_msg("%s", err.msg);
 	vrig_init(&rig, &model, 1 << 20);
-	sf_arm(no_memory, place, 1);
+	sf_arm(f->fault, place, 1);
 	vrig_start(&rig, 0, 16, 0);
 	works = model_works();
 	hit = sf_disarm();
 	assert_true(works || hit);
+	told(works ? NULL : "linux1/x (boot.lua:3: devices.x): stopped until the guest resets it: ",
+	     sf_name(f->fault), place);
 	if (!works) {
-		while (!kept_log_has("linux1/x (boot.lua:3: devices.x): stopped until the guest "
-				     "resets it: "))
-			vrig_pause(&deadline, "a message");
-		assert_int_equal(kept_log_lines(), 1);
 		vrig_reclaim(&rig);
 		vrig_start(&rig, 0, 16, 0);
 		assert_true(model_works());
@@ -143,8 +141,7 @@ static unsigned int model_once(unsigned int place)
 static void models(void **state)
 {
 	(void)state;
-	for (unsigned int place = 1; model_once(place); place++)
-		assert_true(place < PLACES_MAX);
+	FAULT_SWEEP(model_once, no_memory, NULL);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, sf_begin, sf_end)
