@@ -167,8 +167,10 @@ void hv_posts_destroy(struct hv_posts *p)
 {
 	struct hv_post *post, *next;
 
-	append(&p->later, grab(p));
-	for (post = p->later; post; post = next) {
+	/* One that is run just now may have ended the loop: the others of its batch as well. */
+	append(&p->batch, p->later);
+	append(&p->batch, grab(p));
+	for (post = p->batch; post; post = next) {
 		next = post->next;
 		atomic_store(&post->queued, false);
 		if (post->fn == deliver)

@@ -9,6 +9,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "loop/loop.h"
 
@@ -187,6 +189,35 @@ static void test_send(void **state)
 	free(big);
 }
 
+static void end_it(struct hv_loop *loop, struct hv_post *post)
+{
+	free(post);
+	hv_loop_free(loop);
+	exit(0);
+}
+
+/* As os.exit does in a callback: what stands behind it goes with the loop, says the sanitizer. */
+static void test_end_inside(void **state)
+{
+	pid_t child = fork();
+	int status;
+
+	(void)state;
+	if (!child) {
+		struct hv_loop *loop = loop_new();
+		struct hv_post *post = calloc(1, sizeof(*post));
+
+		post->fn = end_it;
+		hv_loop_post(loop, post);
+		for (unsigned int i = 0; i < 8; i++)
+			hv_loop_send(loop, read_letter, "letter", 6);
+		hv_loop_run_once(loop, LONG, NULL);
+		_exit(1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
 struct poster {
 	pthread_t thread;
 	struct hv_loop *loop;
@@ -266,6 +297,7 @@ int main(void)
 		cmocka_unit_test(test_coalesces),      cmocka_unit_test(test_unpost),
 		cmocka_unit_test(test_from_callbacks), cmocka_unit_test(test_send),
 		cmocka_unit_test(test_threads),	       cmocka_unit_test(test_defer),
+		cmocka_unit_test(test_end_inside),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
