@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: GPL-2.0-or-later
--- The line an error speaks of, with a mark below the word that it names:
---     3 | x.name.size = 4
---       |   ^^^^
+-- The line an error speaks of, with a mark below the word that it names, and what it may have been meant to be:
+--     3 | zones.linx1:stop()
+--       |       ^^^^^ did you mean linux1?
 local core = require "hvsh.core"
 local term = require "hvsh.term"
 local tokens = require "hvsh.shell.tokens"
@@ -95,6 +95,39 @@ local function mark(message, line, number, text, load_text)
 	if name then return named(line, kind, name, verb) end
 end
 
+-- ---- what was meant
+
+-- What the names before a "." or ":" stand for; nil when that is not known without running anything.
+local function value_before(before, env)
+	local ahead, chain = before:match "^(.-)([%a_][%w_.]*)%s*[.:]%s*$"
+	if not chain or ahead:find "[%w_.:)%]\"']%s*$" then return nil end
+	local names = require "hvsh.shell.names"
+	local value
+	for name in chain:gmatch "[^.]+" do
+		if value == nil then value = names.global(env, name) else value = names.field(value, name) end
+		if value == nil then return nil end
+	end
+	return value
+end
+
+-- A word this short is one letter away from many others.
+local SHORT = 3
+
+-- "linux1" where zones.linx1 is nil.
+local function meant(message, line, marked, env)
+	local kind, name = message:match "a nil value %((%a+) '([%a_][%w_]*)'%)"
+	if not name or #name < SHORT then return nil end
+	local names = require "hvsh.shell.names"
+	local known
+	if kind == "global" then
+		known = names.globals(env)
+	elseif kind == "field" or kind == "method" then
+		local value = value_before(line:sub(1, marked[1] - 1), env)
+		known = value ~= nil and names.of(value, kind == "method") or nil
+	end
+	return known and require("hvsh.nearest").of(name, known)
+end
+
 -- ---- how it is shown
 
 local function plain(text) return term.clean((text:gsub("\t", "    "))) end
@@ -114,7 +147,7 @@ local function window(line, first, last, width)
 	return text, first - from + 1, math.min(last - from + 1, width)
 end
 
-local function show(line, number, marked, options)
+local function show(line, number, marked, word, options)
 	local label = ("%5d | "):format(number)
 	local width = math.max((options.width or 80) - #label, 16)
 	local first, last
@@ -128,6 +161,7 @@ local function show(line, number, marked, options)
 	if first then
 		out = out .. "\n" .. (" "):rep(#label - 2) .. "| " .. (" "):rep(first - 1)
 			.. term.paint(options.color, "red", ("^"):rep(last - first + 1))
+			.. (word and (" did you mean %s?"):format(word) or "")
 	end
 	return out
 end
@@ -144,7 +178,7 @@ local function frame_of(co, place, number)
 end
 
 -- Text for a message "place:line: …", or nil. options:
---   width, color
+--   width, color, env
 --   co      whose error it is; without it, of something that does not compile
 --   text, place, load    that text, what messages call it, and how it was tried: load(text) -> f | nil, message
 --   text_of(f)           the text in which a function was typed
@@ -169,7 +203,9 @@ function excerpt.of(message, options)
 	end
 	local line = text and line_of_text(text, number)
 	if not line or not line:find "%S" then return nil end
-	return show(line, number, mark(message, line, number, text, load_text), options)
+	local marked = mark(message, line, number, text, load_text)
+	local word = marked and meant(message, line, marked, options.env or _G)
+	return show(line, number, marked, word, options)
 end
 
 -- For a script: from its file.

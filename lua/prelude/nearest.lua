@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: GPL-2.0-or-later
--- "did you mean …": the candidate with the fewest typing errors, if it is close enough to be meant.
+-- "did you mean …": the candidate with the fewest typing errors, if it is close enough to be meant; of several the one
+-- that is as long.
 local nearest = {}
 
 -- Letters to insert, delete, replace or swap to get from a to b.
@@ -32,7 +33,7 @@ function nearest.of(word, candidates)
 	local best, least = nil, math.max(1, #word // 3) + 1
 	for _, w in ipairs(words) do
 		local d = distance(word:lower(), w:lower())
-		if d < least then best, least = w, d end
+		if d < least or best and d == least and #w == #word and #best ~= #word then best, least = w, d end
 	end
 	return best
 end

@@ -71,7 +71,7 @@ function Shell:fail(err, co, text)
 		return "done"
 	end
 	local ok, line = pcall(require("hvsh.excerpt").of, message, {
-		width = self.width(), color = self.color, co = co, text_of = text_of(self), text = text, place = PLACE:sub(2),
+		width = self.width(), color = self.color, env = self.env, co = co, text_of = text_of(self), text = text, place = PLACE:sub(2),
 		load = function(part) return load(part, PLACE, "t") end,
 	})
 	line = ok and line and "\n" .. line or ""

@@ -86,6 +86,22 @@ t.test("a long statement is not compiled at every line", function()
 	t.eq(state, "done")
 end)
 
+t.test("errors say what may have been meant", function()
+	local run = new()
+	says(run, "zonse.list()", "hvsh: stdin:1: attempt to index a nil value (global 'zonse')\n"
+		.. "    1 | zonse.list()\n      | ^^^^^ did you mean zones?\n")
+	says(run, "x = string.fromat('%d', 1)", "hvsh: stdin:1: attempt to call a nil value (field 'fromat')\n"
+		.. "    1 | x = string.fromat('%d', 1)\n      |            ^^^^^^ did you mean format?\n")
+	run "shell_owner = {name = {}}"
+	says(run, "shell_owner.nmae.x = 1", "hvsh: stdin:1: attempt to index a nil value (field 'nmae')\n"
+		.. "    1 | shell_owner.nmae.x = 1\n      |             ^^^^ did you mean name?\n")
+	says(run, "(function() return shell_owner end)().nmae.x = 1", "hvsh: stdin:1: attempt to index a nil value (field 'nmae')\n"
+		.. "    1 | (function() return shell_owner end)().nmae.x = 1\n      |                                       ^^^^\n")
+	run 'zone "shell_one" {id = 9, cpus = {2}, ram = {at = 0x50000000, size = "16M"}, kernel = {image = "Image", at = 0x50000000}}'
+	says(run, "zones.shell_oen:stop()", "hvsh: stdin:1: attempt to index a nil value (field 'shell_oen')\n"
+		.. "    1 | zones.shell_oen:stop()\n      |       ^^^^^^^^^ did you mean shell_one?\n")
+end)
+
 t.test("errors show the line and the word", function()
 	local run = new()
 	says(run, "x = = 2", "hvsh: stdin:1: unexpected symbol near '='\n    1 | x = = 2\n      |     ^\n")
