@@ -93,7 +93,10 @@ local function adopt(plan, specs)
 		if delta.state == "same" then runs[delta.zone] = true end
 	end
 	for _, spec in ipairs(specs) do
-		if runs[spec.name] then dsl.adopt(spec) end
+		local one, name = { spec }, { [spec.name] = true }
+		-- Functions stay with who has read the script, which may be this process, and then by another definition.
+		local bound = policies.find(one, name) or require("hvsh.custom").find(one, name)
+		if runs[spec.name] and not bound then dsl.adopt(spec) end
 	end
 end
 

@@ -98,4 +98,19 @@ done
 code=0 out=$(cat service.log) err=
 out_has $'guest\twrite: Input/output error' "and decides there"
 stop_service
+
+# ---- a function that the service has itself
+
+{
+	disk '{ops = {"write"}, decide = function() return "deny" end}'
+	echo 'zones.start()'
+} >own.lua
+serve own.lua linux1
+sim apply own.lua
+is 0 "the same script again changes nothing"
+sim restart linux1
+is 0 "and takes no function from the service"
+sim devices
+out_has "linux1  root" "which serves the zone as before"
+stop_service
 finish

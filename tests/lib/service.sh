@@ -12,12 +12,13 @@ trap 'stop_held "$work"/m/lock; kill $(cat "$work"/pids 2>/dev/null) 2>/dev/null
 
 sim() { run timeout 120 "$HVSH" --sim="$work/m" "$@"; }
 serve() {
-	bounded 120 "$HVSH" --sim="$work/m" "$1" >service.log 2>&1 &
+	bounded 600 "$HVSH" --sim="$work/m" "$1" >service.log 2>&1 &
 	service=$!
 	for _ in $(seq 600); do
 		"$HVSH" --sim="$work/m" list 2>/dev/null | grep -q "$2" && return
 		sleep 0.1
 	done
+	tap 1 "$1 serves $2 within a minute"
 }
 stop_service() {
 	kill "$service"

@@ -20,7 +20,8 @@ rules.limits = limits
 local function check_ops(ops, kinds, fail)
 	local known = {}
 	for _, op in ipairs(kinds) do known[op] = true end
-	for i, op in ipairs(ops) do
+	for i = 1, #ops do
+		local op = rawget(ops, i)
 		if not known[op] then
 			local near = nearest.of(tostring(op), known)
 			fail(("ops[%d]"):format(i), "is %s; such a device has %s%s", tostring(op), table.concat(kinds, ", "),
