@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -59,6 +60,11 @@ static pthread_t owner;
 bool hv_line_is_typed(void)
 {
 	return hv_rawtty_is_lent() || (typing && shares_stdout);
+}
+
+bool hv_line_log_is_typed(void)
+{
+	return hv_rawtty_is_lent() || (typing && shares_log);
 }
 
 bool hv_line_has_log(void)
@@ -198,9 +204,11 @@ static void keep(const char *text, size_t len)
 void hv_line_notice(const char *text, size_t len)
 {
 	bool here, now;
+	FILE *out;
 
 	pthread_mutex_lock(&lock);
 	here = typing && posted_to;
+	out = posted_to ? *hv_rl.outstream : stderr;
 	now = here && pthread_equal(pthread_self(), owner) && can_show();
 	if (here && !now) {
 		keep(text, len);
@@ -210,7 +218,7 @@ void hv_line_notice(const char *text, size_t len)
 	if (now)
 		show(text, len);
 	else if (!here)
-		hv_rawtty_say(text, len);
+		hv_rawtty_say(out, text, len);
 }
 
 static void log_line(enum hv_log_level level, const char *line, void *arg)
@@ -229,7 +237,7 @@ static void set_typing(bool now)
 	pthread_mutex_unlock(&lock);
 	hv_log_set_sink(now && shares_log ? log_line : NULL, NULL);
 	if (!now)
-		print_notices(stderr);
+		print_notices(*hv_rl.outstream);
 }
 
 /* ---- completion */
@@ -323,6 +331,8 @@ static int on_tab(int count, int key)
 		hv_rl.ding();
 	free_words(&w);
 	show_notices();
+	/* readline draws what has changed of the line that it believes to stand there. */
+	show_line();
 	return 0;
 }
 
@@ -475,11 +485,23 @@ int hv_line_read(const char *prompt, const char **line, struct hv_err *err)
 	return ed.state == ENDED ? HV_LINE_EOF : HV_LINE_INTERRUPTED;
 }
 
+/* Which one it is, also by /dev/tty or /dev/console. */
+static bool terminal_of(int fd, dev_t *dev)
+{
+	struct stat st;
+	unsigned int own;
+
+	if (!isatty(fd) || fstat(fd, &st))
+		return false;
+	*dev = ioctl(fd, TIOCGDEV, &own) ? st.st_rdev : own;
+	return true;
+}
+
 static bool same_terminal(int a, int b)
 {
-	struct stat x, y;
+	dev_t x, y;
 
-	return isatty(a) && isatty(b) && !fstat(a, &x) && !fstat(b, &y) && x.st_rdev == y.st_rdev;
+	return terminal_of(a, &x) && terminal_of(b, &y) && x == y;
 }
 
 int hv_line_open(struct hv_loop *loop, hv_line_complete_fn *complete, void *arg, struct hv_err *err)

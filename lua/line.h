@@ -46,7 +46,8 @@ void hv_line_close(void);
 int hv_line_read(const char *prompt, const char **line, struct hv_err *err);
 
 /*
- * A text of one line or more above the line that is being typed; on standard error where none is.
+ * A text of one line or more above the line that is being typed, or where it was; on standard error
+ * where there is no editor.
  * Those of one turn of the loop share one redraw. What other threads say meanwhile is kept up to
  * 16 KiB and then counted. Any thread.
  */
@@ -60,5 +61,7 @@ bool hv_line_has_log(void);
  * now belongs to hv_line_notice.
  */
 bool hv_line_is_typed(void);
+/* The same of standard error. */
+bool hv_line_log_is_typed(void);
 
 #endif

@@ -108,13 +108,14 @@ static void say_at_left(const char *text, size_t len)
 	fflush(stderr);
 }
 
-void hv_rawtty_say(const char *text, size_t len)
+void hv_rawtty_say(FILE *out, const char *text, size_t len)
 {
 	pthread_mutex_lock(&lock);
 	if (lent)
 		say_at_left(text, len);
 	else
-		fprintf(stderr, "%.*s%s", (int)len, text, len && text[len - 1] == '\n' ? "" : "\n");
+		fprintf(out, "%.*s%s", (int)len, text, len && text[len - 1] == '\n' ? "" : "\n");
+	fflush(out);
 	pthread_mutex_unlock(&lock);
 }
 
@@ -123,7 +124,7 @@ static void log_line(enum hv_log_level level, const char *line, void *arg)
 	char text[HV_LOG_LINE_MAX];
 
 	(void)arg;
-	hv_rawtty_say(text, hv_log_word(text, level, line));
+	hv_rawtty_say(stderr, text, hv_log_word(text, level, line));
 }
 
 bool hv_rawtty_is_lent(void)

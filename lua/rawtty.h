@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "base/err.h"
 
@@ -28,7 +29,7 @@ void hv_rawtty_resume(void);
 void hv_rawtty_lend(_Atomic bool *at_start);
 bool hv_rawtty_is_lent(void);
 
-/* A text of one line or more, to standard error. Any thread. */
-void hv_rawtty_say(const char *text, size_t len);
+/* A text of one line or more; to that stream where no console has the terminal. Any thread. */
+void hv_rawtty_say(FILE *out, const char *text, size_t len);
 
 #endif

@@ -11,6 +11,7 @@
 #include "lua/history.h"
 #include "lua/interrupt.h"
 #include "lua/line.h"
+#include "lua/readline.h"
 #include "lua/run.h"
 #include "lua/session.h"
 #include "lua/task.h"
@@ -171,8 +172,13 @@ int hv_repl_with(lua_State *L)
 
 int hv_repl(lua_State *L)
 {
+	struct hv_err err;
 	int code;
 
+	if (hv_readline_load(&err) < 0) {
+		fprintf(stderr, "hvsh: %s\n", err.msg);
+		return HV_EXIT_FAILED;
+	}
 	hv_session_of(L)->mode = HV_MODE_REPL;
 	printf("hvsh %s (%s). help() explains, .help has commands, Ctrl-D leaves.\n", HVSH_VERSION,
 	       LUA_VERSION);

@@ -60,11 +60,11 @@ void hv_stdout_guard(void)
 
 /* ---- tasks that work for a prompt elsewhere: what they print is for that terminal */
 
-static bool is_ours(lua_State *L, int idx, const FILE *a, const FILE *b)
+static bool is_ours(lua_State *L, int idx, const FILE *file)
 {
 	const luaL_Stream *stream = luaL_testudata(L, idx, LUA_FILEHANDLE);
 
-	return stream && stream->closef && (stream->f == a || stream->f == b);
+	return stream && stream->closef && stream->f == file;
 }
 
 /* For a prompt elsewhere, or above the line that is being typed here. */
@@ -125,7 +125,8 @@ static int print_there(lua_State *L)
 /* upvalue: a file's write itself. */
 static int file_write(lua_State *L)
 {
-	if (is_elsewhere(L) && is_ours(L, 1, stdout, stderr)) {
+	if ((is_elsewhere(L) && is_ours(L, 1, stdout)) ||
+	    ((hv_task_owned(L) || hv_line_log_is_typed()) && is_ours(L, 1, stderr))) {
 		join(L, 2);
 		return write_there(L, 1);
 	}
@@ -142,7 +143,7 @@ static bool default_is_ours(lua_State *L, const char *which, const FILE *file)
 	lua_getglobal(L, "io");
 	lua_getfield(L, -1, which);
 	lua_call(L, 0, 1);
-	ours = is_ours(L, -1, file, file);
+	ours = is_ours(L, -1, file);
 	lua_pop(L, 2);
 	return ours;
 }
@@ -153,7 +154,7 @@ static int read_checked(lua_State *L)
 	bool is_method = lua_toboolean(L, lua_upvalueindex(2));
 
 	if (hv_task_owned(L) &&
-	    (is_method ? is_ours(L, 1, stdin, stdin)
+	    (is_method ? is_ours(L, 1, stdin)
 		       : lua_type(L, 1) != LUA_TSTRING && default_is_ours(L, "input", stdin)))
 		return luaL_error(L, "standard input is the service's: nothing that is typed here "
 				     "can be read there");

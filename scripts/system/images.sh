@@ -173,8 +173,8 @@ load "$out/zone0" keyboard evdev uinput
 # A test loads it, and unloads it.
 [ ! -e "$modules/ivc.ko" ] || cp "$modules/ivc.ko" "$out/zone0/modules/"
 program "$out/zone0" "$hvsh" hvsh
-# hvsh loads them when a screen is shown.
-libraries "$out/zone0" libdrm.so.2 libpng16.so.16
+# hvsh loads them when there is a prompt, and when a screen is shown.
+libraries "$out/zone0" libreadline.so.8 libdrm.so.2 libpng16.so.16
 program "$out/zone0" "$userland/usr/sbin/e2fsck"
 program "$out/zone0" "$userland/usr/bin/fio"
 for file in "$out"/extra/*; do

@@ -38,7 +38,7 @@ sees "hvsh(sim)> typing on and on, until the line is longer than that!" "and ano
 [ "$(screen | grep -c 'typing on and')" = 1 ]; tap $? "the line is there once"
 T send-keys C-c
 type_line 'for i = 1, 5000 do spawn(function() sleep "10ms" print("storm", i) end) end'
-sees "5000" "all of it is shown, however much comes at a time"
+sees "storm   5000" "all of it is shown, however much comes at a time"
 for _ in $(seq 100); do
 	type_line '"after " .. "the storm"'
 	[[ $(screen) == *"after the storm"* ]] && break
