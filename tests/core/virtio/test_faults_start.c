@@ -72,6 +72,9 @@ static void *try_it(void *arg)
 	return NULL;
 }
 
+/* Kinds of calls that were hit, by their numbers. */
+static bool was_hit[SF_CALL_COUNT];
+
 static bool make_once(const struct fault *f, unsigned int place, const void *arg)
 {
 	const struct each_device *d = arg;
@@ -107,6 +110,7 @@ static bool make_once(const struct fault *f, unsigned int place, const void *arg
 	}
 	if (d->after)
 		d->after();
+	was_hit[f->fault.call] |= hit;
 	return hit;
 }
 
@@ -139,6 +143,7 @@ static bool start_once(const struct fault *f, unsigned int place, const void *ar
 	hv_vdev_destroy(&ed_dev);
 	if (d->after)
 		d->after();
+	was_hit[f->fault.call] |= hit;
 	return hit;
 }
 
@@ -199,6 +204,22 @@ static void starting(void **state)
 	each(start_once);
 }
 
+/* A fault that meets no call shows nothing. */
+static void none_for_nothing(void **state)
+{
+	/* With a direct image, a TAP or io_uring only, which not every machine has. */
+	static const enum sf_call may_miss[] = { SF_posix_memalign, SF_socket, SF_ioctl,
+						 SF_io_uring_queue_init,
+						 SF_io_uring_get_probe_ring };
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(may_miss) / sizeof(may_miss[0]); i++)
+		was_hit[may_miss[i]] = true;
+	for (unsigned int i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+		if (!was_hit[faults[i].fault.call])
+			fail_msg("%s: no such call was met", sf_name(faults[i].fault));
+}
+
 static int begin(void **state)
 {
 	ed_begin();
@@ -219,6 +240,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(making),
 		TEST(starting),
+		TEST(none_for_nothing),
 	};
 
 	return cmocka_run_group_tests_name("every device: each call fails once", tests, begin, end);
