@@ -39,13 +39,14 @@ static void on_watch(struct hv_source *src, uint64_t times, void *arg)
 	struct hv_zone_info list[HV_MAX_ZONES];
 	struct hv_err err;
 	uint32_t id, next;
-	bool failed, serves;
+	bool failed, serves, waits;
 	int n;
 
 	(void)src;
 	(void)times;
 	serves = s->serve && hv_serve_next_zone(s->serve, 0, &id);
-	if (!s->hyp || (!serves && !hv_events_heard(s)))
+	waits = s->serve && hv_serve_waits(s->serve, 0);
+	if (!s->hyp || (!serves && !waits && !hv_events_heard(s)))
 		return;
 	n = hv_hyp_zone_list(s->hyp, list, HV_MAX_ZONES, &err);
 	if (n < 0) {

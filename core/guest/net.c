@@ -25,7 +25,7 @@ int hv_gnet_start(struct hv_gnet *net, struct hv_gdev *dev)
 int hv_gnet_send(struct hv_gnet *net, const void *frame, size_t len)
 {
 	uint8_t *bytes;
-	int i;
+	int i, rc;
 
 	if (!len || len > HV_GNET_FRAME)
 		return -EMSGSIZE;
@@ -35,8 +35,10 @@ int hv_gnet_send(struct hv_gnet *net, const void *frame, size_t len)
 	bytes = hv_gpair_out(&net->pair, i);
 	memset(bytes, 0, HEADER);
 	memcpy(bytes + HEADER, frame, len);
-	net->sent++;
-	return hv_gpair_send(&net->pair, i, HEADER + (uint32_t)len);
+	rc = hv_gpair_send(&net->pair, i, HEADER + (uint32_t)len);
+	if (rc == 0)
+		net->sent++;
+	return rc;
 }
 
 int hv_gnet_receive(struct hv_gnet *net, void *frame, size_t cap)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "virtio/bridge.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <linux/virtio_mmio.h>
 #include <poll.h>
@@ -40,6 +41,7 @@ struct command {
 	const struct hv_bridge_window *window; /* PLUG */
 	const struct hv_vdev *dev;	       /* VACATE */
 	uint32_t zone;			       /* FORGET, UNHOLD */
+	bool refused;			       /* PLUG */
 	sem_t done;
 };
 
@@ -409,15 +411,32 @@ static void drop(struct hv_bridge *b, unsigned int i)
 	b->windows[i] = b->windows[--b->n_windows];
 }
 
-static void plug(struct hv_bridge *b, const struct hv_bridge_window *window)
+static_assert(HV_BRIDGE_DEVICES + HV_BRIDGE_HELD <= HV_BRIDGE_WINDOWS, "room for all in use");
+
+static bool has_room(struct hv_bridge *b, const struct hv_bridge_window *window)
+{
+	unsigned int held = 0;
+
+	for (unsigned int i = 0; i < b->n_windows; i++)
+		held += b->windows[i].held;
+	if (window->held && held >= HV_BRIDGE_HELD)
+		return false;
+	for (unsigned int i = b->n_windows; i-- > 0 && b->n_windows == HV_BRIDGE_WINDOWS;)
+		if (!b->windows[i].dev && !b->windows[i].held)
+			drop(b, i);
+	return b->n_windows < HV_BRIDGE_WINDOWS;
+}
+
+/* Whether there is room. */
+static bool plug(struct hv_bridge *b, const struct hv_bridge_window *window)
 {
 	for (unsigned int i = b->n_windows; i-- > 0;)
 		if (overlaps(&b->windows[i], window))
 			drop(b, i);
-	for (unsigned int i = 0; b->n_windows == HV_BRIDGE_WINDOWS; i++)
-		if (!b->windows[i].dev && !b->windows[i].held)
-			drop(b, i);
+	if (!has_room(b, window))
+		return false;
 	b->windows[b->n_windows++] = *window;
+	return true;
 }
 
 /* Whether the thread goes on. */
@@ -436,7 +455,7 @@ static bool obey(struct hv_bridge *b, struct command *c)
 		}
 	}
 	if (c->what == PLUG)
-		plug(b, c->window);
+		c->refused = !plug(b, c->window);
 	b->held = 0; /* they are looked up again */
 	b->leaving = c->what == LEAVE;
 	atomic_store(&b->command, NULL);
@@ -480,9 +499,12 @@ static void command(struct hv_bridge *b, struct command *c)
 	sem_destroy(&c->done);
 }
 
-void hv_bridge_plug(struct hv_bridge *b, const struct hv_bridge_window *window)
+bool hv_bridge_plug(struct hv_bridge *b, const struct hv_bridge_window *window)
 {
-	command(b, &(struct command){ .what = PLUG, .window = window });
+	struct command c = { .what = PLUG, .window = window };
+
+	command(b, &c);
+	return !c.refused;
 }
 
 void hv_bridge_vacate(struct hv_bridge *b, const struct hv_vdev *dev)

@@ -2,6 +2,7 @@
 #ifndef HV_VIRTIO_BRIDGE_H
 #define HV_VIRTIO_BRIDGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -58,9 +59,10 @@ void hv_bridge_stop(struct hv_bridge *bridge);
 
 /*
  * main thread: from when this returns the window is answered by its device, and one that it
- * replaces (the same zone, overlapping, vacated before) is not touched any more.
+ * replaces (the same zone, overlapping, vacated before) is not touched any more. false: there is no
+ * room, since HV_BRIDGE_HELD are held already or all windows are in use; it is answered 0 then.
  */
-void hv_bridge_plug(struct hv_bridge *bridge, const struct hv_bridge_window *window);
+bool hv_bridge_plug(struct hv_bridge *bridge, const struct hv_bridge_window *window);
 /* main thread: its device is not touched any more when this returns. */
 void hv_bridge_vacate(struct hv_bridge *bridge, const struct hv_vdev *dev);
 /* main thread: forgets the windows of a zone, but for those that are held. */

@@ -511,7 +511,11 @@ void hv_service_leave_zone(struct hv_service *svc, struct hv_vzone *zone)
 			hv_service_detach(svc, dev);
 			continue;
 		}
-		hv_bridge_plug(svc->bridge, &window);
+		if (!hv_bridge_plug(svc->bridge, &window))
+			hv_log_warn("%s: %d devices are waited for already: zone %" PRIu32
+				    " is answered 0 at its window 0x%" PRIx64
+				    " until it is served again",
+				    dev->name, HV_BRIDGE_HELD, zone->id, dev->at);
 		hv_vdev_leave(dev);
 		unplug(zone, zone->n_devices - 1);
 	}

@@ -107,24 +107,46 @@ static int stop(const struct hv_machine *machine, uint32_t id, struct hv_err *er
 	return ret;
 }
 
-/* Of the start that is recorded; 0 = not known. */
-static uint64_t recorded_life(const struct hv_machine *machine, uint32_t id)
+/*
+ * Of the start that is recorded; 0 = not known. A zone is served while it runs because its record
+ * fits it: one that cannot be read any more is trouble, and says nothing of what was left.
+ */
+static int recorded_life(const struct hv_machine *machine, uint32_t id, uint64_t *life,
+			 struct hv_err *err)
 {
-	struct hv_record *record = machine->records ? malloc(sizeof(*record)) : NULL;
-	uint64_t life = 0;
+	struct hv_record *record;
+	int ret;
 
-	if (record && !hv_records_get(machine->records, id, record, NULL))
-		life = record->life;
+	*life = 0;
+	if (!machine->records)
+		return 0;
+	record = malloc(sizeof(*record));
+	if (!record)
+		return hv_err_nomem(err);
+	ret = hv_records_get(machine->records, id, record, err);
+	if (!ret)
+		*life = record->life;
 	free(record);
-	return life;
+	return ret;
 }
 
-static void left_alone(const char *zone, struct hv_err *err)
+static void say_unserved(const struct hv_serve *serve, const struct hv_zone_spec *zone,
+			 struct hv_err *err)
 {
 	size_t len = strlen(err->msg);
 
 	snprintf(err->msg + len, sizeof(err->msg) - len,
-		 "; zone %s is left alone, and waits; hvsh restart %s starts it anew", zone, zone);
+		 "; zone %s is %s; hvsh restart %s starts it anew", zone->name,
+		 hv_serve_waits(serve, zone->id) ? "left alone, and waits" : "not served",
+		 zone->name);
+}
+
+static int go_on(struct apply *a, const struct hv_zone *zone, struct hv_err *err)
+{
+	uint64_t life;
+	int ret = recorded_life(a->machine, zone->spec->id, &life, err);
+
+	return ret ?: hv_serve_adopt(a->machine->serve, zone->spec->id, life, err);
 }
 
 /* The devices of a zone that runs go on where an earlier service left them, or begin anew. */
@@ -141,10 +163,12 @@ static int serve_zone(struct apply *a, const struct hv_zone *zone, struct hv_err
 		return ret;
 	ret = find_running(a->machine, zone->spec->id, &info, err);
 	if (ret > 0) {
-		ret = hv_serve_adopt(serve, zone->spec->id,
-				     recorded_life(a->machine, zone->spec->id), err);
-		if (ret < 0)
-			left_alone(zone->spec->name, err);
+		ret = go_on(a, zone, err);
+		if (ret < 0) {
+			hv_serve_drop(serve, zone->spec->id);
+			say_unserved(serve, zone->spec, err);
+			return ret;
+		}
 		if (ret > 0)
 			hv_log_info("zone %s: its devices go on where an earlier service left them",
 				    zone->spec->name);

@@ -485,6 +485,8 @@ int hv_serve_add(struct hv_serve *serve, uint32_t zone, const struct hv_spec_dev
 		ret = make_device(serve, home, spec, window, &dev, err);
 	if (ret)
 		return ret;
+	/* Of a device that was there in an earlier service, and of which nothing was taken up. */
+	hv_serve_votes_drop(serve, zone, dev->at);
 	hv_serve_keep(serve, home, dev);
 	ret = hv_serve_attach_device(serve, home, dev, err);
 	if (ret) {

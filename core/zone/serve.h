@@ -115,9 +115,10 @@ int hv_serve_attach(struct hv_serve *serve, uint32_t zone, struct hv_err *err);
 /*
  * The same for a zone that ran before this service did. life: of its record. 1: its devices go on
  * where another service left them; 0: none had left anything, and they begin anew, as after a
- * reset; -EBADMSG, -ESTALE: what was left cannot be used, as the message says. With these and all
- * other errors nothing is attached, what was left stays for another service, and the zone's CPUs
- * wait where they ask for a device.
+ * reset; -EBADMSG, -ESTALE: what was left cannot be used, as the message says. With all errors
+ * nothing is attached. What was left then stays for another service, and the zone's CPUs wait where
+ * they ask for such a device (hv_serve_waits); but nothing is kept, and nobody waits, when it was
+ * the beginning anew that failed.
  */
 int hv_serve_adopt(struct hv_serve *serve, uint32_t zone, uint64_t life, struct hv_err *err);
 /* The number that tells this start of the zone from others, for its record; 0 = there is none. */
@@ -134,8 +135,13 @@ bool hv_serve_give_up(struct hv_serve *serve, uint32_t zone);
  * more, and what it had switched on is switched off.
  */
 void hv_serve_gone(struct hv_serve *serve, uint32_t zone);
-/* All zones that run: what an earlier service left of others, and had something on, is the same. */
+/* All zones that run: with what is kept of others, not served here, it is the same. */
 void hv_serve_running(struct hv_serve *serve, const struct hv_zone_info *zones, int n);
+/*
+ * Devices of this zone (0: of any) are kept that are not taken up: unless it is served, its CPUs
+ * wait where they ask for them, until hv_serve_running or hv_serve_gone say that it has ended.
+ */
+bool hv_serve_waits(const struct hv_serve *serve, uint32_t zone);
 
 /* Opened or attached. */
 bool hv_serve_has(const struct hv_serve *serve, uint32_t zone);

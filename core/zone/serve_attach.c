@@ -73,6 +73,8 @@ static int attach_home(struct hv_serve *serve, struct hv_serve_home *home, bool 
 		leave_home(serve, home);
 	} else if (ret) {
 		hv_service_remove_zone(serve->service, home->vzone);
+		/* What was waited for is forgotten. */
+		hv_service_forget(serve->service, home->id);
 		home->vzone = NULL;
 	}
 	return ret;

@@ -361,6 +361,15 @@ static int make_custom(struct hv_serve *serve, struct hv_served *dev, const char
 	return hv_custom_init(&dev->dev, name, &opts, err);
 }
 
+/* Memory is short in many places, few of which know the device's name. */
+static int name_nomem(const char *name, const struct hv_spec_device *spec, int ret,
+		      struct hv_err *err)
+{
+	if (ret != -ENOMEM || !strncmp(err->msg, name, strlen(name)))
+		return ret;
+	return hv_serve_blame(name, &spec->origin, hv_err_prefix(err, "%s: ", name), err);
+}
+
 int hv_serve_make(struct hv_serve *serve, struct hv_served *dev, const char *name,
 		  const struct hv_spec_device *spec, struct hv_err *err)
 {
@@ -377,7 +386,8 @@ int hv_serve_make(struct hv_serve *serve, struct hv_served *dev, const char *nam
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
 		if (!strcmp(types[i].type, spec->type))
-			return types[i].make(serve, dev, name, spec, err);
+			return name_nomem(name, spec, types[i].make(serve, dev, name, spec, err),
+					  err);
 	hv_origin_format(&dev->dev.origin, where);
 	return hv_err_set(err, ENOTSUP,
 			  *where ? "%s (%s): this hvsh serves no %s"

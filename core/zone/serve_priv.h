@@ -47,7 +47,7 @@ struct hv_serve {
 	struct hv_serve_home *homes;
 	struct hv_served *devices;
 	struct hv_clock_host *clocks; /* with the first scmi device */
-	struct hv_serve_vote *votes;  /* of zones that are not taken up */
+	struct hv_serve_vote *votes;  /* of kept devices that are not taken up */
 	struct hv_fdt *tree;	      /* of this machine, for the clocks; NULL = none */
 	unsigned int n_switches;
 	struct hv_switch *switches[HV_SERVE_SWITCHES];
@@ -86,8 +86,8 @@ void hv_serve_forget(struct hv_serve *serve, uint32_t zone);
 int hv_serve_take_up(struct hv_serve *serve, const struct hv_serve_home *home, struct hv_err *err);
 
 /*
- * serve_votes.c: what scmi devices of an earlier service have on counts for their zones, from
- * before the first guest is served until each of them is taken up. main thread.
+ * serve_votes.c: the kept devices that are not taken up. What those of scmi have on counts for
+ * their zones, from before the first guest is served until each of them is taken up. main thread.
  */
 /* Of all zones that run; what others had is switched off, and nothing of them is kept any more. */
 void hv_serve_votes_begin(struct hv_serve *serve);
@@ -97,6 +97,8 @@ void hv_serve_votes_keep(struct hv_serve *serve, uint32_t zone);
 void hv_serve_votes_take(struct hv_serve *serve, struct hv_served *dev);
 /* The zone is gone: what it had on goes off where nobody else wants it on. */
 void hv_serve_votes_end(struct hv_serve *serve, uint32_t zone);
+/* The same for what one window's device had on. */
+void hv_serve_votes_drop(struct hv_serve *serve, uint32_t zone, uint64_t at);
 /* This process ends: all of it stays on, for the next one. */
 void hv_serve_votes_leave(struct hv_serve *serve);
 

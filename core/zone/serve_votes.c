@@ -12,12 +12,13 @@
 
 /*
  * Zones are taken up one after the other, and a clock that two of them have on must not go off in
- * between: whatever is kept of a zone that is still to come has a vote (docs/restart.md).
+ * between: whatever is kept of a zone that is still to come has a vote (docs/restart.md). A device
+ * that has nothing on is here as well, since its window is held until its zone has ended.
  */
 struct hv_serve_vote {
 	uint32_t zone;
 	uint64_t at;
-	struct hv_clock_agent *agent;
+	struct hv_clock_agent *agent; /* NULL = it has nothing on */
 	struct hv_serve_vote *next;
 };
 
@@ -40,30 +41,34 @@ static struct hv_clock_agent *pull(struct hv_serve_vote **at)
 	return agent;
 }
 
-static int vote(struct hv_serve *serve, uint32_t zone, uint64_t at, const uint16_t *held, int n,
-		struct hv_err *err)
+static struct hv_serve_vote *add(struct hv_serve *serve, uint32_t zone, uint64_t at)
 {
 	struct hv_serve_vote *v = calloc(1, sizeof(*v));
+
+	if (!v)
+		return NULL;
+	v->zone = zone;
+	v->at = at;
+	v->next = serve->votes;
+	serve->votes = v;
+	return v;
+}
+
+static int vote(struct hv_serve *serve, struct hv_serve_vote *v, const uint16_t *held, int n,
+		struct hv_err *err)
+{
 	char who[32];
 	int ret;
 
 	if (!v)
 		return hv_err_nomem(err);
-	snprintf(who, sizeof(who), "zone %" PRIu32, zone);
+	snprintf(who, sizeof(who), "zone %" PRIu32, v->zone);
 	ret = hv_serve_need_clocks(serve, err);
 	if (!ret)
 		ret = hv_clock_agent_new(serve->clocks, who, &v->agent, err);
-	if (ret) {
-		free(v);
-		return ret;
-	}
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n && !ret; i++)
 		hv_clock_agent_take(v->agent, held[i]);
-	v->zone = zone;
-	v->at = at;
-	v->next = serve->votes;
-	serve->votes = v;
-	return 0;
+	return ret;
 }
 
 struct look {
@@ -76,15 +81,21 @@ static void look(void *arg, uint32_t zone, uint64_t at, uint64_t size)
 {
 	const struct look *l = arg;
 	const struct hv_state_id id = { .zone = zone, .at = at, .size = size };
+	struct hv_serve_vote *v;
 	uint16_t held[HV_SCMI_HELD];
 	struct hv_err err = { 0 };
 	int n;
 
 	if ((!l->all && zone != l->zone) || *find(l->serve, zone, &at))
 		return;
+	v = add(l->serve, zone, at);
+	if (!v)
+		hv_log_warn("zone %" PRIu32 " will not be seen to end before it is served: "
+			    "out of memory",
+			    zone);
 	n = hv_scmi_held(l->serve->state_dir, &id, held, &err);
 	if (n > 0)
-		n = vote(l->serve, zone, at, held, n, &err);
+		n = vote(l->serve, v, held, n, &err);
 	/* A device that cannot be read is refused with its zone, and said then. */
 	if (n < 0 && n != -EBADMSG)
 		hv_log_warn("clocks that zone %" PRIu32
@@ -117,6 +128,15 @@ void hv_serve_running(struct hv_serve *serve, const struct hv_zone_info *zones, 
 	}
 }
 
+bool hv_serve_waits(const struct hv_serve *serve, uint32_t zone)
+{
+	const struct hv_serve_vote *v = serve->votes;
+
+	while (v && zone && v->zone != zone)
+		v = v->next;
+	return v;
+}
+
 void hv_serve_votes_begin(struct hv_serve *serve)
 {
 	struct hv_zone_info zones[HV_MAX_ZONES];
@@ -141,8 +161,20 @@ void hv_serve_votes_take(struct hv_serve *serve, struct hv_served *dev)
 {
 	struct hv_serve_vote **v = find(serve, dev->zone, &dev->at);
 
-	if (*v && !strcmp(dev->type, "scmi"))
+	if (!*v)
+		return;
+	if (strcmp(dev->type, "scmi") != 0)
+		hv_clock_agent_free(pull(v));
+	else
 		hv_scmi_take_over(&dev->dev, pull(v));
+}
+
+void hv_serve_votes_drop(struct hv_serve *serve, uint32_t zone, uint64_t at)
+{
+	struct hv_serve_vote **v = find(serve, zone, &at);
+
+	if (*v)
+		hv_clock_agent_free(pull(v));
 }
 
 void hv_serve_votes_end(struct hv_serve *serve, uint32_t zone)

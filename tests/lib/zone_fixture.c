@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "base/size.h"
+#include "zone/serve.h"
 
 static const struct hv_board_range board_ram = { 0x40000000, 2 * HV_GIB, "ram" };
 static const struct hv_board_range root_ram = { 0xa0000000, 512 * HV_MIB, "zone0" };
@@ -550,4 +551,29 @@ size_t zf_running(struct zf *f)
 
 	assert_true(n >= 1);
 	return (size_t)n - 1;
+}
+
+void zf_fill(struct zf *f, unsigned int n)
+{
+	static const struct hv_spec_device rng[ZF_FILL_MAX] = {
+		{ .type = "rng", .name = "a" }, { .type = "rng", .name = "b" },
+		{ .type = "rng", .name = "c" }, { .type = "rng", .name = "d" },
+		{ .type = "rng", .name = "e" }, { .type = "rng", .name = "f" },
+		{ .type = "rng", .name = "g" },
+	};
+	struct hv_vzone_ram ram = { ZF_RAM(3), ZF_RAM(3), 0x10000 };
+	struct hv_device_slot slots[ZF_FILL_MAX];
+	const struct hv_serve_zone full = {
+		.id = 3, .name = "full", .n_ram = 1, .ram = &ram, .n_slots = n, .slots = slots
+	};
+
+	for (unsigned int i = 0; i < n; i++)
+		slots[i] = (struct hv_device_slot){
+			.spec = &rng[i],
+			.at = ZF_SLOTS + 0x200 * (uint64_t)i,
+			.size = 0x200,
+			.irq = 48 + i,
+		};
+	assert_int_equal(hv_serve_open(f->machine.serve, &full, &f->err), 0);
+	assert_int_equal(hv_serve_attach(f->machine.serve, 3, &f->err), 0);
 }

@@ -113,5 +113,8 @@ void zf_expect_clean(struct zf *f);
 /* Checks, plans for all zones and applies; 0 or -errno with f->err. */
 int zf_apply(struct zf *f, unsigned int flags);
 size_t zf_running(struct zf *f);
+/* Serves a zone 3 with n devices, which leaves room for 8 - n. Needs machine.serve. */
+#define ZF_FILL_MAX 7
+void zf_fill(struct zf *f, unsigned int n);
 
 #endif

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "guest/drivers.h"
 #include "srig.h"
 #include "virtio/dev/blk.h"
 #include "virtio/dev/console.h"
@@ -465,12 +466,43 @@ static void test_soak(void **state)
 	srig_close(&rig);
 }
 
+/* Nobody is told of what has not left. */
+static void test_what_is_not_sent_is_not_counted(void **state)
+{
+	static const uint8_t frame[64];
+	struct hv_net_opts opts = { 0 };
+	struct hv_vdev net = { 0 };
+	struct hv_gnet driver;
+	struct hv_gdev dev;
+	struct srig rig;
+
+	(void)state;
+	must(hv_switch_new("s0", &opts.sw, &err));
+	must(hv_net_init(&net, "zone1/net", &opts, &err));
+	srig_open(&rig, &(struct srig_opts){ .n_zones = 1 });
+	must(hv_service_attach(rig.svc, rig.zones[1], &net, SRIG_SLOT(0), 0x200, SRIG_IRQ(0),
+			       &err));
+	assert_int_equal(hv_gdev_probe(&dev, rig.guest[1], 0, SRIG_SLOT(0), SRIG_IRQ(0)), 0);
+	assert_int_equal(hv_gnet_start(&driver, &dev), 0);
+	must(hv_hyp_zone_stop(rig.hyp, 1, &err));
+	assert_int_equal(hv_gnet_send(&driver, frame, sizeof(frame)), -ESHUTDOWN);
+	assert_int_equal(driver.sent, 0);
+	hv_gdev_free(&dev);
+	srig_close(&rig);
+	hv_vdev_destroy(&net);
+	hv_switch_put(opts.sw);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_boot),	   cmocka_unit_test(test_two_zones),
-		cmocka_unit_test(test_ends),	   cmocka_unit_test(test_no_service),
-		cmocka_unit_test(test_no_devices), cmocka_unit_test(test_soak),
+		cmocka_unit_test(test_boot),
+		cmocka_unit_test(test_two_zones),
+		cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_no_service),
+		cmocka_unit_test(test_no_devices),
+		cmocka_unit_test(test_what_is_not_sent_is_not_counted),
+		cmocka_unit_test(test_soak),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,7 @@
 
 #include "base/log.h"
 #include "srig.h"
+#include "virtio/state.h"
 
 static struct hv_err err;
 
@@ -129,6 +130,60 @@ static void test_too_many_left(void **state)
 	snprintf(path, sizeof(path), "%s/bridge", dir);
 	unlink(path);
 	assert_int_equal(rmdir(dir), 0);
+}
+
+/* As many were left as are waited for, and then one more. */
+static void test_too_many_to_leave(void **state)
+{
+	char dir[] = "/tmp/hvsh-service-XXXXXX", path[64];
+	struct hv_service_opts opts = { .state_dir = dir };
+	const struct hv_state_id id = { .life = 1, .at = SRIG_SLOT(0), .size = 0x200, .zone = 1 };
+	struct srig_echo *echo = srig_echo_new("zone1/echo");
+	struct lines lines = { 0 };
+	struct hv_gdev dev;
+	struct srig rig;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	srig_open(&rig, &(struct srig_opts){ 0 });
+	hv_service_free(rig.svc);
+	hv_log_set_sink(take_line, &lines);
+	for (unsigned int left = 31; left < 33; left++) {
+		for (unsigned int i = 0; i < left; i++) {
+			snprintf(path, sizeof(path), "%s/5-%x-200", dir, 0xa000000 + 0x200 * i);
+			close(open(path, O_CREAT | O_WRONLY, 0600));
+		}
+		want(hv_service_new(rig.hyp, &opts, &rig.svc, &err), 0, NULL);
+		want(hv_state_create(dir, &id, &echo->dev, &err), 0, NULL);
+		srig_start(&rig, 1);
+		srig_attach(&rig, 1, echo, 0);
+		hv_service_leave_zone(rig.svc, rig.zones[1]);
+		rig.zones[1] = NULL;
+		assert_int_equal(lines.n, left == 32);
+		/* It does not wait; the first one would. */
+		if (lines.n)
+			assert_int_equal(
+				hv_gdev_probe(&dev, rig.guest[1], 0, SRIG_SLOT(0), SRIG_IRQ(0)),
+				-ENXIO);
+		hv_state_close(echo->dev.kept, true);
+		echo->dev.kept = NULL;
+		srig_stop(&rig, 1);
+		if (left == 31)
+			hv_service_free(rig.svc);
+	}
+	hv_log_set_sink(NULL, NULL);
+	assert_string_equal(lines.last, "zone1/echo: 32 devices are waited for already: zone 1 is "
+					"answered 0 at its window 0xa000000 until it is served "
+					"again");
+	srig_close(&rig);
+	for (unsigned int i = 0; i < 32; i++) {
+		snprintf(path, sizeof(path), "%s/5-%x-200", dir, 0xa000000 + 0x200 * i);
+		unlink(path);
+	}
+	snprintf(path, sizeof(path), "%s/bridge", dir);
+	unlink(path);
+	assert_int_equal(rmdir(dir), 0);
+	srig_echo_free(echo);
 }
 
 static void test_zone_refusals(void **state)
@@ -513,6 +568,7 @@ int main(void)
 		cmocka_unit_test(test_ping),
 		cmocka_unit_test(test_lock),
 		cmocka_unit_test(test_too_many_left),
+		cmocka_unit_test(test_too_many_to_leave),
 		cmocka_unit_test(test_zone_refusals),
 		cmocka_unit_test(test_attach_refusals),
 		cmocka_unit_test(test_detach),

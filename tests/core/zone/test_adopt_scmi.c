@@ -12,8 +12,10 @@
 
 #include <cmocka.h>
 
+#include "abi/bridge.h"
 #include "abi/resource.h"
 #include "base/log.h"
+#include "base/now.h"
 #include "guest/driver.h"
 #include "guest/guest.h"
 #include "virtio/state.h"
@@ -27,7 +29,7 @@
  */
 #define LONG_NS UINT64_C(30000000000)
 #define SCMI_ID 32
-#define FILLER 7
+#define FILLER 7 /* devices of another zone: one of ours has room */
 
 /* Devices in their order, which makes their lines: 50 and 53 behind the zone's. */
 enum { SCMI, RNG };
@@ -407,32 +409,6 @@ static void a_refused_zone_wants_it_until_it_ends(void **state)
 
 /* ---- a device that cannot be had, after others of its zone went on */
 
-/* Another zone's devices. */
-static void fill_the_machine(unsigned int n)
-{
-	static const struct hv_spec_device rng[FILLER] = {
-		{ .type = "rng", .name = "a" }, { .type = "rng", .name = "b" },
-		{ .type = "rng", .name = "c" }, { .type = "rng", .name = "d" },
-		{ .type = "rng", .name = "e" }, { .type = "rng", .name = "f" },
-		{ .type = "rng", .name = "g" },
-	};
-	struct hv_vzone_ram ram = { ZF_RAM(3), ZF_RAM(3), 0x10000 };
-	struct hv_device_slot slots[FILLER];
-	const struct hv_serve_zone full = {
-		.id = 3, .name = "full", .n_ram = 1, .ram = &ram, .n_slots = n, .slots = slots
-	};
-
-	for (unsigned int i = 0; i < n; i++)
-		slots[i] = (struct hv_device_slot){
-			.spec = &rng[i],
-			.at = ZF_SLOTS + 0x200 * (uint64_t)i,
-			.size = 0x200,
-			.irq = 48 + i,
-		};
-	assert_int_equal(hv_serve_open(box.serve, &full, &box.f->err), 0);
-	assert_int_equal(hv_serve_attach(box.serve, 3, &box.f->err), 0);
-}
-
 struct look {
 	struct driver *drv;
 	uint32_t id;
@@ -446,11 +422,25 @@ static void *look_at_it(void *arg)
 	return NULL;
 }
 
+/* Off the ring: from then on it is for the service to answer. */
+static void await_taken(const struct hv_bridge_page *page, uint32_t front)
+{
+	uint64_t start = hv_now();
+
+	while (__atomic_load_n(&page->req_front, __ATOMIC_ACQUIRE) != front) {
+		if (hv_now() - start > LONG_NS)
+			fail_msg("the request is not taken");
+		usleep(1000);
+	}
+}
+
 static void what_was_taken_up_is_left_again(void **state)
 {
 	struct look look = { .drv = &box.driver[1] };
 	char scmi[256], rng[256];
+	struct hv_bridge_page *page;
 	pthread_t thread;
+	uint32_t rear;
 
 	(void)state;
 	zone(1);
@@ -460,7 +450,7 @@ static void what_was_taken_up_is_left_again(void **state)
 	kept_file(1, SCMI, scmi);
 	kept_file(1, RNG, rng);
 	next_service();
-	fill_the_machine(FILLER);
+	zf_fill(box.f, FILLER);
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(zf_apply(box.f, 0), -ENOSPC);
 		says(box.f->err.msg, "linux1/rng0 (zones.lua:153: devices): hvisor has room for 8");
@@ -471,7 +461,10 @@ static void what_was_taken_up_is_left_again(void **state)
 		assert_true(clock_is_on());
 	}
 	/* A CPU that asks meanwhile waits for the right answer. */
+	assert_int_equal(hv_hyp_bridge(box.f->hyp, &page, &box.f->err), 0);
+	rear = page->req_rear;
 	assert_int_equal(pthread_create(&thread, NULL, look_at_it, &look), 0);
+	await_taken(page, (rear + 1) % HV_BRIDGE_SLOTS);
 	hv_serve_drop(box.serve, 3);
 	must_apply();
 	assert_int_equal(pthread_join(thread, NULL), 0);
@@ -480,7 +473,7 @@ static void what_was_taken_up_is_left_again(void **state)
 	believes(1, true);
 	/* The same for a service that comes later. */
 	next_service();
-	fill_the_machine(FILLER);
+	zf_fill(box.f, FILLER);
 	assert_int_equal(zf_apply(box.f, 0), -ENOSPC);
 	next_service();
 	must_apply();
@@ -497,7 +490,7 @@ static void what_is_left_again_still_counts(void **state)
 	start_both();
 	next_service();
 	apply_only(2);
-	fill_the_machine(FILLER - 2);
+	zf_fill(box.f, FILLER - 2);
 	assert_int_equal(zf_apply(box.f, 0), -ENOSPC);
 	says(box.f->err.msg, "linux1/rng0 (zones.lua:153: devices): ");
 	wants(2, false);
@@ -506,6 +499,29 @@ static void what_is_left_again_still_counts(void **state)
 	must_apply();
 	believes(1, true);
 	wants(1, false);
+	assert_false(clock_is_on());
+}
+
+/* ---- a device that a script added, and that no definition knows */
+
+static void another_one_in_its_window_has_nothing_on(void **state)
+{
+	struct hv_zone_spec *z = zone(1);
+	struct hv_spec_device spec = z->devices[SCMI];
+	struct hv_served *scmi;
+
+	(void)state;
+	((struct hv_spec_device *)z->devices)[SCMI] =
+		(struct hv_spec_device){ .type = "slot", .name = "spare", .origin = spec.origin };
+	must_apply();
+	assert_int_equal(hv_serve_add(box.serve, 1, &spec, &scmi, &box.f->err), 0);
+	start_driver(1);
+	wants(1, true);
+	next_service();
+	must_apply();
+	assert_true(clock_is_on());
+	assert_int_equal(hv_serve_add(box.serve, 1, &spec, &scmi, &box.f->err), 0);
+	assert_false(is_adopted(1));
 	assert_false(clock_is_on());
 }
 
@@ -565,6 +581,7 @@ int main(void)
 		TEST(a_refused_zone_wants_it_until_it_ends),
 		TEST(what_was_taken_up_is_left_again),
 		TEST(what_is_left_again_still_counts),
+		TEST(another_one_in_its_window_has_nothing_on),
 		TEST(a_custom_device_is_named),
 	};
 
