@@ -224,6 +224,14 @@ T send-keys Tab
 sees "linux2" "Tab completes what the service knows"
 T send-keys C-c
 # Ctrl-C throws away what was typed and not read yet.
+type_line 'spawn(function() print("sp" .. "ins") local t = os.clock() while os.clock() - t < 1 do end print("in be" .. "tween") end)'
+sees $'\nspins'
+T send-keys -l 'zon'
+T send-keys Tab
+sees $'\nin between'
+T send-keys -l 's.list'
+sees $'\nservice(sim)> zones.list' "what is said during a completion leaves the line whole"
+T send-keys C-c
 type_line 'print("lo" .. "ops") while true do end'
 sees $'\nloops'
 T send-keys C-c
