@@ -83,7 +83,7 @@ zones.stop()
 LUA
 LD_LIBRARY_PATH=$PWD/broken run timeout 100 "$HVSH" --sim without.lua
 is 0 "a zone with a screen runs without libpng"
-out_has "panel/screen: libpng16.so.16 cannot be loaded" "a screenshot says that it is missing"
+out_has "panel/screen: a screenshot needs libpng16.so.16, which cannot be loaded" "a screenshot says that it is missing"
 out_has "install libpng16" "and what to do"
 
 # ---- the command

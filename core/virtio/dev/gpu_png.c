@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "virtio/dev/gpu_png.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <png.h>
@@ -12,6 +11,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "base/library.h"
 #include "sandbox/opener.h"
 
 /*
@@ -20,27 +20,26 @@
  */
 #pragma weak png_image_write_to_stdio
 
-#define LIBRARY "libpng16.so.16"
-
 static struct {
 	pthread_once_t once;
 	int (*write)(png_imagep image, FILE *file, int convert_to_8bit, const void *buffer,
 		     png_int_32 row_stride, const void *colormap);
-	char why[HV_ERR_MSG_MAX];
+	struct hv_err why;
 } lib = { .once = PTHREAD_ONCE_INIT };
 
 static void load(void)
 {
-	void *handle;
+	static const struct hv_library png = {
+		.file = "libpng16.so.16",
+		.package = "libpng16 and start this service again",
+		.purpose = "a screenshot",
+	};
+	static const struct hv_library_symbol write = { "png_image_write_to_stdio",
+							(void **)&lib.write };
 
 	lib.write = png_image_write_to_stdio;
-	if (lib.write)
-		return;
-	handle = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
-	if (handle)
-		*(void **)&lib.write = dlsym(handle, "png_image_write_to_stdio");
 	if (!lib.write)
-		snprintf(lib.why, sizeof(lib.why), "%s", dlerror() ?: "no reason given");
+		hv_library_load(&png, &write, 1, &lib.why);
 }
 
 void hv_gpu_png_load(void)
@@ -99,10 +98,7 @@ int hv_gpu_png_save(const char *path, const uint32_t *pixels, size_t pitch, uint
 
 	hv_gpu_png_load();
 	if (!lib.write)
-		return hv_err_set(err, ENOTSUP,
-				  LIBRARY " cannot be loaded (%s): install libpng16 and "
-					  "start this service again",
-				  lib.why);
+		return hv_err_set(err, ENOTSUP, "%s", lib.why.msg);
 	if (getrandom(&suffix, sizeof(suffix), 0) < 0)
 		return hv_err_sys(err, errno, "%s: cannot be written", path);
 	if (asprintf(&beside, "%s.%u", path, suffix) < 0)
