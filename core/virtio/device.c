@@ -467,6 +467,8 @@ static void unplug(struct hv_vdev *dev)
 		hv_worker_end(&dev->workers[i]);
 	pthread_mutex_lock(&dev->lock);
 	dev->bus = NULL;
+	/* Only now: a message of before, if one was still on its way, must begin nothing again. */
+	dev->leaving = false;
 	pthread_mutex_unlock(&dev->lock);
 }
 
@@ -554,7 +556,6 @@ void hv_vdev_leave(struct hv_vdev *dev)
 	while (dev->acks_due)
 		pthread_cond_wait(&dev->settled, &dev->lock);
 	hv_state_save(dev);
-	dev->leaving = false;
 	pthread_mutex_unlock(&dev->lock);
 	unplug(dev);
 }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_mmio.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -188,6 +189,51 @@ static void what_is_left_in_order_is_taken_up(void **state)
 	assert_int_equal(
 		hv_vdev_attach(&box.echo->dev, &box.rig.bus, 0xa000000, 0x200, VRIG_IRQ, &err), 0);
 	vecho_once(&box.rig, 0);
+	end();
+}
+
+static struct {
+	pthread_t leaving;
+	unsigned int posted;
+} late;
+
+/* A message that its thread finds only after it has let go. */
+static void post_late(struct hv_vdev *dev, void *to)
+{
+	memset(to, 0, 1);
+	if (dev->leaving && pthread_equal(pthread_self(), late.leaving)) {
+		hv_worker_post(&dev->workers[0], HV_MSG_LIFE);
+		late.posted++;
+	}
+}
+
+static void take_nothing(struct hv_vdev *dev, const void *from)
+{
+	(void)dev;
+	(void)from;
+}
+
+static void what_is_left_is_not_begun_again(void **state)
+{
+	struct hv_vdev_ops ops;
+
+	(void)state;
+	box.echo = vecho_new(1, 64, false, 0);
+	ops = *box.echo->dev.ops;
+	ops.kept_size = 1;
+	ops.keep = post_late;
+	ops.restore = take_nothing;
+	box.echo->dev.ops = &ops;
+	late.leaving = pthread_self();
+	late.posted = 0;
+	assert_int_equal(hv_state_create(box.dir, &box.id, &box.echo->dev, &err), 0);
+	vrig_init(&box.rig, &box.echo->dev, 1 << 20);
+	vrig_start(&box.rig, 0, 16, 0);
+	vecho_once(&box.rig, 0);
+	hv_vdev_leave(&box.echo->dev);
+	assert_int_equal(late.posted, 1);
+	assert_int_equal(atomic_load(&box.echo->starts), 1);
+	assert_int_equal(atomic_load(&box.echo->stops), 1);
 	end();
 }
 
@@ -543,6 +589,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(registers_and_chains_are_taken_up, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_left_in_order_is_taken_up, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_left_is_not_begun_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_reset_under_way_is_done, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_torn_copy_is_not_used, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_broken_device_is_made_anew_by_a_reset, setup,
