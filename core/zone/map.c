@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "zone/zone_priv.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@ int hv_view_read(const struct hv_zone_set *set, const struct hv_machine *machine
 	struct hv_zone_info list[HV_MAX_ZONES];
 	struct hv_running *r;
 	struct hv_entry *e;
-	int n;
+	int n, ret;
 
 	*view = (struct hv_view){ 0 };
 	if (board)
@@ -44,10 +45,15 @@ int hv_view_read(const struct hv_zone_set *set, const struct hv_machine *machine
 		 * A record that names other CPUs or another zone is of an earlier life:
 		 * somebody stopped that zone and started this one without us.
 		 */
-		if (machine->records &&
-		    !hv_records_get(machine->records, list[i].id, &r->record, NULL))
-			r->known = r->record.config.cpus == list[i].cpus &&
-				   !strcmp(r->record.config.name, list[i].name);
+		ret = machine->records
+			      ? hv_records_get(machine->records, list[i].id, &r->record, err)
+			      : -ENOENT;
+		if (ret && ret != -ENOENT) {
+			hv_view_free(view);
+			return ret;
+		}
+		r->known = !ret && r->record.config.cpus == list[i].cpus &&
+			   !strcmp(r->record.config.name, list[i].name);
 		e = hv_set_find(set, list[i].name);
 		if (e && e->zone.spec->id == list[i].id)
 			r->self = e;

@@ -272,6 +272,12 @@ static ssize_t read_all(int fd, uint8_t *bytes, size_t cap)
 	return (ssize_t)size;
 }
 
+/* What this process lacks for a moment says nothing about a file. */
+static bool is_passing(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOMEM || error == EINTR;
+}
+
 /* -ENOENT: there is no file. -EINVAL, -EPERM: there is one, not to be believed. */
 static int read_file(int dir, const char *path, uint32_t id, uint8_t *bytes,
 		     struct hv_record *record, struct hv_err *err)
@@ -286,6 +292,8 @@ static int read_file(int dir, const char *path, uint32_t id, uint8_t *bytes,
 	fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT)
 		return hv_err_set(err, ENOENT, "no record of zone %" PRIu32, id);
+	if (fd < 0 && is_passing(errno))
+		return hv_err_sys(err, errno, "cannot open %s", full);
 	if (fd < 0)
 		return errno == ELOOP
 			       ? hv_err_set(err, EPERM, "%s is a symlink", full)
@@ -327,8 +335,8 @@ static int get_file(struct hv_records *records, uint32_t id, struct hv_record *r
 	ret = read_file(dir, records->dir, id, bytes, record, &why);
 	free(bytes);
 	close(dir);
-	if (ret == -ENOENT)
-		return hv_err_set(err, ENOENT, "%s", why.msg);
+	if (ret == -ENOENT || is_passing(-ret))
+		return hv_err_set(err, -ret, "%s", why.msg);
 	if (ret)
 		return not_believed(records, id, &why, err);
 	if (memcmp(record->boot_id, records->boot_id, sizeof(record->boot_id)))

@@ -50,7 +50,10 @@ void hv_records_close(struct hv_records *records);
  * (id 0, counts over their arrays).
  */
 int hv_records_put(struct hv_records *records, const struct hv_record *record, struct hv_err *err);
-/* -ENOENT when there is none (or it is damaged or stale). */
+/*
+ * -ENOENT when there is none (or it is damaged or stale). Another error says that it could not be
+ * looked at: -EPERM (see hv_records_open), or -EMFILE and the like, which pass.
+ */
 int hv_records_get(struct hv_records *records, uint32_t id, struct hv_record *record,
 		   struct hv_err *err);
 /* Removing what is not there is fine. */

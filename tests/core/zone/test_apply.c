@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -221,6 +223,33 @@ static void a_zone_gone_by_itself_is_started_again(void **state)
 	assert_int_equal(zf_running(f), 1);
 }
 
+/* Our own zone would be called one that somebody else started. */
+static void no_plan_without_the_records(void **state)
+{
+	struct zf *f = *state;
+	struct rlimit all, few;
+	char dir[128];
+	int free_fd;
+
+	hv_records_close(f->records);
+	snprintf(dir, sizeof(dir), "%s/records", f->dir);
+	assert_int_equal(hv_records_open(dir, &f->records, &f->err), 0);
+	f->machine.records = f->records;
+	zf_zone(f, "linux1", 1);
+	must_apply(f, 0);
+	free_fd = dup(0);
+	assert_true(free_fd > 0);
+	close(free_fd);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &all), 0);
+	few = (struct rlimit){ (rlim_t)free_fd + 1, all.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	assert_int_equal(zf_apply(f, 0), -EMFILE);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &all), 0);
+	assert_non_null(strstr(f->err.msg, "open files"));
+	must_apply(f, 0);
+	assert_int_equal(zf_running(f), 1);
+}
+
 static void stopping(void **state)
 {
 	struct zf *f = *state;
@@ -279,6 +308,7 @@ int main(void)
 		T(a_zone_started_meanwhile_is_left_alone),
 		T(a_failed_zone_is_started_anew),
 		T(a_zone_gone_by_itself_is_started_again),
+		T(no_plan_without_the_records),
 		T(stopping),
 		T(twenty_restarts),
 		T(checks_make_no_hypercall_but_version_and_list),

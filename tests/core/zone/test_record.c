@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -445,6 +446,32 @@ static void test_file_not_trusted(void **state)
 	hv_records_close(records);
 }
 
+/* That this process has no descriptor left says nothing about the file. */
+static void test_no_descriptor(void **state)
+{
+	struct hv_records *records = open_records(dir);
+	struct hv_record *record = sample(HV_ARCH_ARM64, 1);
+	struct rlimit all, one;
+	struct hv_err err;
+	int free_fd = dup(0);
+
+	(void)state;
+	put(records, record);
+	assert_true(free_fd > 0);
+	close(free_fd);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &all), 0);
+	for (int left = 0; left < 2; left++) {
+		one = (struct rlimit){ (rlim_t)(free_fd + left), all.rlim_max };
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &one), 0);
+		assert_int_equal(hv_records_get(records, 1, record, &err), -EMFILE);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &all), 0);
+		assert_non_null(strstr(err.msg, "open files"));
+	}
+	assert_int_equal(hv_records_get(records, 1, record, &err), 0);
+	free(record);
+	hv_records_close(records);
+}
+
 static void test_folder_not_trusted(void **state)
 {
 	struct hv_records *records = open_records(dir), *refused;
@@ -511,6 +538,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_foreign_version, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_wrong_zone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_file_not_trusted, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_no_descriptor, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_folder_not_trusted, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_left_over, set_up, tear_down),
 	};
