@@ -42,6 +42,7 @@ struct hv_events {
 
 struct news {
 	const char *event, *zone, *device, *what, *message;
+	const char *level; /* the log says it as well, at this one; NULL = it does not */
 	uint32_t id;
 	uint64_t left_out;
 };
@@ -71,7 +72,9 @@ static int call_emit(lua_State *L)
 	hv_bind_field(L, "message", news->message);
 	if (news->left_out)
 		hv_bind_field_int(L, "left_out", (lua_Integer)news->left_out);
-	lua_call(L, 1, 0);
+	lua_pushstring(L, news->level);
+	lua_pushboolean(L, true);
+	lua_call(L, 3, 0);
 	return 0;
 }
 
@@ -99,12 +102,15 @@ static const struct hv_zone_info *find(const struct hv_zone_info *list, int n, u
 }
 
 static void tell_zone(lua_State *L, const struct hv_zone_info *zone, const char *event,
-		      const char *what, const char *text)
+		      const char *what, const char *level, const char *text)
 {
 	char message[HV_ERR_MSG_MAX];
-	struct news news = {
-		.event = event, .zone = zone->name, .what = what, .message = message, .id = zone->id
-	};
+	struct news news = { .event = event,
+			     .zone = zone->name,
+			     .what = what,
+			     .message = message,
+			     .level = level,
+			     .id = zone->id };
 
 	snprintf(message, sizeof(message), "zone %s (%" PRIu32 ") %s", zone->name, zone->id, text);
 	emit(L, &news);
@@ -140,7 +146,9 @@ static void compare(struct hv_session *s, lua_State *L, const struct hv_zone_inf
 		if (now && !strcmp(now->name, before[i].name))
 			continue;
 		hv_events_stopping(s, before[i].id, false);
+		/* Of what is served here the watch says it, with what it does about it. */
 		tell_zone(L, &before[i], "exit", asked ? "stopped" : "ended",
+			  !asked && left_to_watch(s, before[i].id) ? "warn" : NULL,
 			  asked ? "was stopped" : "has ended, by itself or by another program");
 	}
 	for (int i = 0; known && i < n_after; i++) {
@@ -149,9 +157,9 @@ static void compare(struct hv_session *s, lua_State *L, const struct hv_zone_inf
 		if (then && strcmp(then->name, after[i].name) != 0)
 			then = NULL;
 		if (!then)
-			tell_zone(L, &after[i], "start", NULL, "has started");
+			tell_zone(L, &after[i], "start", NULL, NULL, "has started");
 		if (after[i].is_err && !(then && then->is_err))
-			tell_zone(L, &after[i], "error", NULL,
+			tell_zone(L, &after[i], "error", NULL, NULL,
 				  "has crashed; it stays in hvisor's list until it is stopped");
 	}
 }
@@ -189,22 +197,24 @@ void hv_events_stopping(struct hv_session *s, uint32_t zone, bool stopping)
 
 /* ---- devices */
 
-static const char *text_of(enum hv_vdev_event kind, const char **what)
+/* level: at which the device has said the same to the log; NULL = it has not. */
+static const char *text_of(enum hv_vdev_event kind, const char **what, const char **level)
 {
 	static const struct {
-		const char *what, *text;
+		const char *what, *text, *level;
 	} kinds[KINDS] = {
 		[HV_EV_NEGOTIATED] = { "negotiated", "its driver has agreed on features" },
 		[HV_EV_READY] = { "ready", "its driver is ready" },
 		[HV_EV_RESET] = { "reset", "its driver has reset it" },
-		[HV_EV_BROKEN] = { "broken", "stopped until the guest resets it" },
-		[HV_EV_ERROR] = { "error", "what is behind it has failed" },
+		[HV_EV_BROKEN] = { "broken", "stopped until the guest resets it", "warn" },
+		[HV_EV_ERROR] = { "error", "what is behind it has failed", "error" },
 		[HV_EV_FULL] = { "full", "one of its queues is full" },
 		[HV_EV_LINK] = { "link", "its cable" },
 		[HV_EV_RESIZE] = { "resize", "its size has changed" },
 	};
 
 	*what = kinds[kind].what;
+	*level = kinds[kind].level;
 	return kinds[kind].text;
 }
 
@@ -218,7 +228,7 @@ static void tell_device(lua_State *L, const struct hv_served *dev, enum hv_vdev_
 			     .message = message,
 			     .id = dev->zone,
 			     .left_out = left_out };
-	const char *text = text_of(kind, &news.what);
+	const char *text = text_of(kind, &news.what, &news.level);
 
 	if (kind == HV_EV_BROKEN)
 		snprintf(message, sizeof(message), "%s: %s: %s", dev->dev.name, text, why);

@@ -61,9 +61,10 @@ local function copy(e)
 	return own
 end
 
--- Everybody who listens hears of it, each with a table of its own. level: the log has it as well.
-function event.emit(e, level)
-	if level then core.log(level, e.message) end
+-- Everybody who listens hears of it, each with a table of its own. level: the log has it as well; logged: it has it
+-- already, or gets it from elsewhere.
+function event.emit(e, level, logged)
+	if level and not logged then core.log(level, e.message) end
 	for _, l in ipairs(table.move(listeners, 1, #listeners, 1, {})) do
 		if not l.closed and l.wants(e) then
 			local own = copy(e)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What a supervisor says at a prompt: once, by the log where that is the same terminal.
+# What happens to zones is said once at a prompt, by the log where that is the same terminal.
 . "$HVSH_TESTS/lib/tap.sh" || exit 1
 cp -R examples/. "$work"
 cd "$work" || exit 1
@@ -11,6 +11,13 @@ local one = zone "one" {
 	kernel = {image = "images/unikernel-arm64.bin", at = 0x50000000},
 	dtb = {image = "images/linux1.dtb", patch = true}, devices = {console "hvc0" {}},
 }
+local two = zone "two" {
+	id = 2, cpus = {3}, board = require "board.qemu_virt", ram = {at = 0x60000000, size = "32M"},
+	kernel = {image = "images/unikernel-arm64.bin", at = 0x60000000},
+	dtb = {image = "images/linux1.dtb", patch = true},
+	devices = {console "hvc0" {}, custom "bad" {id = 4, queues = {{request = function() error "no bytes left" end}}}},
+}
+two:start()
 local s = require "policy.supervise" {one, backoff = {from = "1h", to = "1h"}}
 function fall()
 	for _ = 1, 600 do
@@ -19,6 +26,10 @@ function fall()
 	end
 	local con <close> = assert(one:device "hvc0":open())
 	con:write "panic\r"
+end
+function leave()
+	local con <close> = assert(two:device "hvc0":open())
+	con:write "poweroff\r"
 end
 LUA
 begin() {
@@ -29,15 +40,31 @@ begin() {
 	type_line '"af" .. "ter"'
 	sees $'\nafter' "and the prompt goes on"
 	said=$(screen | grep -c 'zone one: backoff')
+	sees "no bytes left" "a device that breaks${2:+, $2}"
+	broken=$(screen | grep -c 'no bytes left')
+	type_line 'leave()'
+	sees "zone two (2) has ended" "a zone that ends by itself${2:+, $2}"
+	type_line '"quie" .. "t"'
+	sees $'\nquiet' "and the prompt goes on"
+	ended=$(screen | grep -c 'zone two (2) has ended')
 }
 begin
 [ "$said" = 1 ]
 tap $? "it is said once ($said)"
 sees "hvsh: warn: zone one: backoff" "by the log"
+[ "$broken" = 1 ]
+tap $? "so is the device's end ($broken)"
+[ "$ended" = 1 ]
+tap $? "and that of the other zone ($ended)"
+sees "its devices are closed" "with what was done about it"
 T kill-session
 begin "2>log" "with the log in a file"
 [ "$said" = 1 ]
 tap $? "the prompt says it ($said)"
+[ "$broken" = 1 ]
+tap $? "of the device as well ($broken)"
+[ "$ended" = 1 ]
+tap $? "and of the other zone ($ended)"
 [ "$(grep -c 'hvsh: warn: zone one: backoff' log)" = 1 ]
 tap $? "and the log keeps it"
 finish
