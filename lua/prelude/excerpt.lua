@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: GPL-2.0-or-later
--- The line an error speaks of, with a mark below the word that it names, and what it may have been meant to be:
+-- The line an error speaks of, with a mark below the word that it names, and what was meant or would help:
 --     3 | zones.linx1:stop()
 --       |       ^^^^^ did you mean linux1?
 local core = require "hvsh.core"
@@ -78,6 +78,30 @@ local function near(text, number, line, word, message, load_text)
 	if from and not line:find(word, to + 1, true) then return { from, to } end
 end
 
+-- What a parenthesis behind it is no call of.
+local words = {}
+for word in ("and do else elseif function if in not or repeat return then until while"):gmatch "%S+" do words[word] = true end
+
+-- What is taken from the result of a call, where that is done once: zone:device "root"|:limit|{…}.
+local function behind_call(line)
+	local found, n, open, callable, called, index = nil, 0, {}, false, false, nil
+	tokens.each(line, function(what, from, to)
+		local word = line:sub(from, to)
+		if index and what == "name" then found, n = { index, to }, n + 1 end
+		index = called and (word == "." or word == ":") and from or nil
+		if word == "(" or word == "{" then
+			open[#open + 1] = callable
+			called = false
+		elseif word == ")" or word == "}" then
+			called = table.remove(open) or false
+		else
+			called = what == "string" and callable
+		end
+		callable = what == "name" and not words[word] or word == ")" or word == "]" or called
+	end)
+	if n == 1 then return found end
+end
+
 -- From and to of what the message means in the line. text, load_text: what did not compile, and how it was tried.
 local function mark(message, line, number, text, load_text)
 	local word = message:match "near '(.-)'$" or message:match "near (<eof>)$"
@@ -93,6 +117,7 @@ local function mark(message, line, number, text, load_text)
 		kind, verb = "field", nil
 	end
 	if name then return named(line, kind, name, verb) end
+	if message:find "attempt to index a nil value$" then return behind_call(line) end
 end
 
 -- ---- what was meant
@@ -113,8 +138,9 @@ end
 -- A word this short is one letter away from many others.
 local SHORT = 3
 
--- "linux1" where zones.linx1 is nil.
+-- "did you mean linux1?" where zones.linx1 is nil.
 local function meant(message, line, marked, env)
+	if message:find "attempt to index a nil value$" then return "the call before it gave nil: assert(…) around it says why" end
 	local kind, name = message:match "a nil value %((%a+) '([%a_][%w_]*)'%)"
 	if not name or #name < SHORT then return nil end
 	local names = require "hvsh.shell.names"
@@ -125,7 +151,8 @@ local function meant(message, line, marked, env)
 		local value = value_before(line:sub(1, marked[1] - 1), env)
 		known = value ~= nil and names.of(value, kind == "method") or nil
 	end
-	return known and require("hvsh.nearest").of(name, known)
+	local word = known and require("hvsh.nearest").of(name, known)
+	return word and ("did you mean %s?"):format(word)
 end
 
 -- ---- how it is shown
@@ -147,7 +174,7 @@ local function window(line, first, last, width)
 	return text, first - from + 1, math.min(last - from + 1, width)
 end
 
-local function show(line, number, marked, word, options)
+local function show(line, number, marked, hint, options)
 	local label = ("%5d | "):format(number)
 	local width = math.max((options.width or 80) - #label, 16)
 	local first, last
@@ -161,7 +188,7 @@ local function show(line, number, marked, word, options)
 	if first then
 		out = out .. "\n" .. (" "):rep(#label - 2) .. "| " .. (" "):rep(first - 1)
 			.. term.paint(options.color, "red", ("^"):rep(last - first + 1))
-			.. (word and (" did you mean %s?"):format(word) or "")
+			.. (hint and " " .. hint or "")
 	end
 	return out
 end
@@ -204,8 +231,8 @@ function excerpt.of(message, options)
 	local line = text and line_of_text(text, number)
 	if not line or not line:find "%S" then return nil end
 	local marked = mark(message, line, number, text, load_text)
-	local word = marked and meant(message, line, marked, options.env or _G)
-	return show(line, number, marked, word, options)
+	local hint = marked and meant(message, line, marked, options.env or _G)
+	return show(line, number, marked, hint, options)
 end
 
 -- For a script: from its file.

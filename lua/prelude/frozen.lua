@@ -10,6 +10,7 @@ local frozen = {}
 --   get = function(key),       what is worked out when it is read; nil = no such field
 --   names = {...},             what get knows, for suggestions (default: the fields)
 --   strict = true,             an unknown field is an error with a suggestion
+--   hints = {field = "…"},     what to say of one that is looked for here and is elsewhere
 --   tostring =, len =, pairs =, call =, close =
 -- }
 function frozen.object(o)
@@ -37,7 +38,9 @@ function frozen.object(o)
 		local value = fields[key]
 		if value == nil and o.get then value = o.get(key) end
 		if value == nil and o.strict then
-			error(("%s has no field %s%s"):format(noun, tostring(key), nearest.hint(key, o.names or fields)), 2)
+			local hint = o.hints and o.hints[key]
+			error(("%s has no field %s%s"):format(noun, tostring(key),
+				hint and (" (%s)"):format(hint) or nearest.hint(key, o.names or fields)), 2)
 		end
 		return value
 	end

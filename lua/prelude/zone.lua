@@ -120,12 +120,17 @@ local function describe(self)
 	return text .. ": not running"
 end
 
+-- What the hypervisor's users look for in a zone.
+local hints = {
+	console = 'a console is a device: zone:device("hvc0"):open() for a script, .console ZONE at the prompt',
+}
+
 -- A handle for a frozen spec.
 function zone.new(s)
 	local fields = { name = s.name, id = s.id, spec = s }
 	for name, method in pairs(methods) do fields[name] = method end
 	local handle = frozen.object {
-		name = "hvsh.zone", fields = fields, strict = true, tostring = describe,
+		name = "hvsh.zone", fields = fields, strict = true, tostring = describe, hints = hints,
 	}
 	spec_of[handle], fields_of[handle] = s, fields
 	return handle

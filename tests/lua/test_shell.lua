@@ -102,6 +102,24 @@ t.test("errors say what may have been meant", function()
 		.. "    1 | zones.shell_oen:stop()\n      |       ^^^^^^^^^ did you mean shell_one?\n")
 end)
 
+t.test("a call that gave nil is found", function()
+	local run = new()
+	local function finds(text, mark)
+		says(run, text, "hvsh: stdin:1: attempt to index a nil value\n    1 | " .. text .. "\n      | " .. mark
+			.. " the call before it gave nil: assert(…) around it says why\n")
+	end
+	run "shell_none = function() return nil, 'none there' end"
+	finds("shell_none():open()", "            ^^^^^")
+	finds("x = 1 + shell_none 'root'.size", "                         ^^^^^")
+	finds("shell_none {image = 'x'}:limit {}", "                        ^^^^^^")
+	says(run, "print(tostring(1):rep(2), shell_none().x)", "hvsh: stdin:1: attempt to index a nil value\n"
+		.. "    1 | print(tostring(1):rep(2), shell_none().x)\n")
+	says(run, "x = (false and 1 or (shell_none())).x", "hvsh: stdin:1: attempt to index a nil value\n"
+		.. "    1 | x = (false and 1 or (shell_none())).x\n")
+	says(run, "local t = {} x = (t.a or nil).x", "hvsh: stdin:1: attempt to index a nil value\n"
+		.. "    1 | local t = {} x = (t.a or nil).x\n")
+end)
+
 t.test("errors show the line and the word", function()
 	local run = new()
 	says(run, "x = = 2", "hvsh: stdin:1: unexpected symbol near '='\n    1 | x = = 2\n      |     ^\n")

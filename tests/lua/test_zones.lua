@@ -24,6 +24,8 @@ t.test("by name, by number of them, in the order of the script", function()
 	t.raises(function() zones.x = 1 end, "cannot be changed")
 	t.eq(getmetatable(zones), false)
 	t.has(tostring(zones), "zone rtos (2): not running")
+	t.raises(function() return zones.rtos:console() end, 'a console is a device: zone:device("hvc0"):open()')
+	t.raises(function() return zones.rtos:strat() end, "did you mean start?")
 end)
 
 t.test("start all, list, stop all in reverse", function()

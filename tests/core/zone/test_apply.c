@@ -227,9 +227,10 @@ static void a_zone_gone_by_itself_is_started_again(void **state)
 static void no_plan_without_the_records(void **state)
 {
 	struct zf *f = *state;
+	struct hv_plan *plan = NULL;
 	struct rlimit all, few;
 	char dir[128];
-	int free_fd;
+	int free_fd, checked, planned;
 
 	hv_records_close(f->records);
 	snprintf(dir, sizeof(dir), "%s/records", f->dir);
@@ -243,8 +244,11 @@ static void no_plan_without_the_records(void **state)
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &all), 0);
 	few = (struct rlimit){ (rlim_t)free_fd + 1, all.rlim_max };
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
-	assert_int_equal(zf_apply(f, 0), -EMFILE);
+	planned = hv_plan_make(f->set, &f->machine, NULL, 0, 0, &plan, &f->err);
+	checked = hv_zone_set_check(f->set, &f->machine, &f->findings, &f->err);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &all), 0);
+	assert_int_equal(checked, -EMFILE);
+	assert_int_equal(planned, -EMFILE);
 	assert_non_null(strstr(f->err.msg, "open files"));
 	must_apply(f, 0);
 	assert_int_equal(zf_running(f), 1);
