@@ -230,6 +230,14 @@ soak:
 	@$(MAKE) --no-print-directory -j$$(nproc) $(O)/tests/core/guest/test_guest
 	@scripts/soak.sh $(O)
 
+# The tests of C, or T, on a machine that is too busy: make stress ROUNDS=20 T=tests/core/virtio
+ROUNDS ?= 5
+stress:
+	@scripts/setup.sh build test
+	@$(MAKE) --no-print-directory -j$$(nproc) all sandbox-test-build
+	@$(MAKE) --no-print-directory -j$$(nproc) SAN=1 test-build
+	@scripts/stress.sh build/san $(ROUNDS) $(or $(T),tests/core)
+
 kmod:
 	+@scripts/kmod.sh $(TARGET) '$(CROSS_COMPILE)' $(KDIR)
 
@@ -310,6 +318,7 @@ help:
 ## make bench         ratios, each beside its goal
 ## make fuzz          the fuzzers, FUZZ_SECONDS=300 each
 ## make long-test     the device trees of all of Debian's kernels
+## make stress        the tests of C five times (ROUNDS=) on a machine that is too busy: finds races
 ## make soak          1000 starts and stops of a zone with devices: nothing may be left behind
 ##
 ## T=path        a part of the tests: make test T=tests/cli, make cross ARCH=arm64 T=tests/core/loop
@@ -326,6 +335,6 @@ help:
 	$(O)/tests/core/virtio/syscall_faults.d
 
 FORCE:
-.PHONY: all install install-files install-program deb demo test test-build sandbox-test-build long-test soak kmod kmod-test cross system-test demo-qemu \
+.PHONY: all install install-files install-program deb demo test test-build sandbox-test-build long-test soak stress kmod kmod-test cross system-test demo-qemu \
 	fuzz fuzz-build fuzz-bin bench clean help FORCE
 .SECONDARY:
