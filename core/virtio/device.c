@@ -225,6 +225,11 @@ void hv_vdev_pause(struct hv_vdev *dev, bool pause)
 
 static void reset_queue(struct hv_vq *vq)
 {
+	struct hv_queue_keep *keep = hv_state_queue(vq->dev->kept, vq->index);
+
+	/* One that was to be taken up, and ends before, is stopped by nobody. */
+	if (keep)
+		__atomic_store_n(&keep->on, 0, __ATOMIC_RELEASE);
 	vq->ready = vq->ending = vq->adopt = false;
 	vq->num = vq->max;
 	vq->desc = vq->avail = vq->used = 0;

@@ -18,6 +18,7 @@
 
 #include "hypervisor/sim.h"
 #include "vecho.h"
+#include "virtio/device_priv.h"
 #include "virtio/service.h"
 #include "virtio/state_priv.h"
 #include "vrig.h"
@@ -234,6 +235,54 @@ static void what_is_left_is_not_begun_again(void **state)
 	assert_int_equal(late.posted, 1);
 	assert_int_equal(atomic_load(&box.echo->starts), 1);
 	assert_int_equal(atomic_load(&box.echo->stops), 1);
+	end();
+}
+
+/* The guest's first word to this process. */
+static void reset_at_once(struct hv_vdev *dev, const void *from)
+{
+	(void)from;
+	hv_vdev_begin_reset(dev, HV_NO_CPU);
+}
+
+static void one_byte(struct hv_vdev *dev, void *to)
+{
+	(void)dev;
+	memset(to, 0, 1);
+}
+
+static void a_reset_before_it_goes_on(void **state)
+{
+	struct hv_vdev_ops ops;
+	struct state_regs *regs;
+	uint64_t deadline = 0;
+
+	(void)state;
+	leave_one(0);
+	regs = &box.file.regs[0];
+	for (unsigned int i = 0; i < 2; i++) {
+		regs[i].extra_size = 1;
+		regs[i].sum = state_sum(&regs[i], offsetof(struct state_regs, sum));
+	}
+	write_file(sizeof(box.file));
+	box.echo = vecho_new(QUEUES, 64, false, 0);
+	ops = *box.echo->dev.ops;
+	ops.kept_size = 1;
+	ops.keep = one_byte;
+	ops.restore = reset_at_once;
+	box.echo->dev.ops = &ops;
+	assert_int_equal(hv_state_open(box.dir, &box.id, &box.echo->dev, &box.rig.mem, &err), 0);
+	box.rig.dev = &box.echo->dev;
+	assert_int_equal(
+		hv_vdev_attach(&box.echo->dev, &box.rig.bus, 0xa000000, 0x200, VRIG_IRQ, &err), 0);
+	while (vrig_read(&box.rig, VIRTIO_MMIO_STATUS))
+		vrig_pause(&deadline, "the reset");
+	/* Whoever takes over now must not look for the old rings. */
+	read_file();
+	for (unsigned int i = 0; i < QUEUES; i++)
+		assert_int_equal(box.file.queues[i].on, 0);
+	vrig_start(&box.rig, 0, 16, 0);
+	vecho_once(&box.rig, 0);
 	end();
 }
 
@@ -590,6 +639,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(registers_and_chains_are_taken_up, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_left_in_order_is_taken_up, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_left_is_not_begun_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_reset_before_it_goes_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_reset_under_way_is_done, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_torn_copy_is_not_used, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_broken_device_is_made_anew_by_a_reset, setup,
