@@ -112,6 +112,15 @@ struct hv_vdev_ops {
 	void (*restore)(struct hv_vdev *dev, const void *from);
 	/* Instead, when the life it is of has ended; NULL = nothing outlives that. */
 	void (*restore_reset)(struct hv_vdev *dev, const void *from);
+	/*
+	 * Optional, for what changes too often or is too large for keep: so many bytes (a multiple
+	 * of 8, at most HV_STATE_ROOM) that the type writes as it goes (hv_state_room), and its
+	 * look at them before a life is gone on with. extra: what keep wrote. main thread, no
+	 * thread of the device runs; not attached yet, so mem is the guest's memory.
+	 */
+	size_t kept_room;
+	int (*open_kept)(struct hv_vdev *dev, const void *extra, const void *room,
+			 const struct hv_gmem *mem, struct hv_err *err);
 	/* main thread, no worker runs any more: close files, free the type's state. */
 	void (*destroy)(struct hv_vdev *dev);
 };

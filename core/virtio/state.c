@@ -3,7 +3,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <linux/virtio_config.h>
@@ -12,10 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "virtio/state_priv.h"
 
 #define STATUS_BITS                                                                                \
@@ -24,6 +21,7 @@
 
 struct hv_state {
 	struct state_file *file;
+	size_t size;	    /* bytes of it: the type's room lies behind */
 	unsigned int newer; /* which copy of the registers */
 	uint64_t seq;
 	bool adopted;
@@ -39,78 +37,6 @@ static int name_file(char path[PATH_MAX], const char *dir, const struct hv_state
 			 id->at, id->size);
 
 	return n < PATH_MAX ? 0 : hv_err_set(err, ENAMETOOLONG, "%s: the path is too long", dir);
-}
-
-static int make_dir(const char *dir, struct hv_err *err)
-{
-	struct stat st;
-
-	hv_file_make_parent(dir);
-	if (mkdir(dir, 0700) && errno != EEXIST)
-		return hv_err_sys(err, errno, "making %s, where the devices' state is kept", dir);
-	if (lstat(dir, &st))
-		return hv_err_sys(err, errno, "looking at %s", dir);
-	if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || st.st_mode & (S_IWGRP | S_IWOTH))
-		return hv_err_set(err, EPERM,
-				  "%s: must be a folder of the user who runs this, writable by "
-				  "nobody else (chown, chmod 700)",
-				  dir);
-	return 0;
-}
-
-static int map_file(int fd, size_t size, void **at, const char *path, struct hv_err *err)
-{
-	*at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	return *at == MAP_FAILED ? hv_err_sys(err, errno, "mapping %s", path) : 0;
-}
-
-/* Under another name until it is whole. Room is taken now: a full file system later is a signal. */
-static int make_file(const char *path, size_t size, void **at, struct hv_err *err)
-{
-	char part[PATH_MAX + 4];
-	int fd, rc;
-
-	snprintf(part, sizeof(part), "%s.new", path);
-	fd = open(part, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return hv_err_sys(err, errno, "making %s", part);
-	rc = posix_fallocate(fd, 0, (off_t)size);
-	rc = rc ? hv_err_sys(err, rc, "making room for %s", part)
-		: map_file(fd, size, at, part, err);
-	close(fd);
-	if (rc)
-		unlink(part);
-	return rc;
-}
-
-static int place_file(const char *path, struct hv_err *err)
-{
-	char part[PATH_MAX + 4];
-
-	snprintf(part, sizeof(part), "%s.new", path);
-	return rename(part, path) ? hv_err_sys(err, errno, "making %s", path) : 0;
-}
-
-/* -ENOENT when there is none. */
-static int open_file(const char *path, size_t size, void **at, struct hv_err *err)
-{
-	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	struct stat st;
-	int rc;
-
-	if (fd < 0)
-		return hv_err_sys(err, errno, "opening %s", path);
-	if (fstat(fd, &st))
-		rc = hv_err_sys(err, errno, "looking at %s", path);
-	else if (!S_ISREG(st.st_mode) || st.st_size < 0 || (uint64_t)st.st_size != size)
-		rc = hv_err_set(err, EBADMSG,
-				"%s: it is damaged, or of another version of hvsh (%lld bytes "
-				"instead of %zu)",
-				path, (long long)st.st_size, size);
-	else
-		rc = map_file(fd, size, at, path, err);
-	close(fd);
-	return rc;
 }
 
 /* ---- registers */
@@ -215,7 +141,7 @@ static int check_format(const struct hv_state *s, struct hv_err *err)
 {
 	const struct state_header *h = &s->file->header;
 
-	if (h->magic != STATE_MAGIC || h->size != sizeof(*s->file))
+	if (h->magic != STATE_MAGIC || h->size != s->size)
 		return hv_err_set(err, EBADMSG, "%s: this is no state of a device", s->path);
 	if (h->version != STATE_VERSION)
 		return hv_err_set(err, EBADMSG,
@@ -246,6 +172,8 @@ static int check_header(const struct hv_state *s, const struct hv_state_id *id,
 				  "%s: the device is set up otherwise than when the zone's driver "
 				  "found it",
 				  s->path);
+	if (s->size != sizeof(*s->file) + dev->ops->kept_room)
+		return hv_err_set(err, EBADMSG, "%s: written by another version of hvsh", s->path);
 	return 0;
 }
 
@@ -279,15 +207,19 @@ static int check_regs(const struct hv_state *s, const struct hv_vdev *dev, struc
 	return 0;
 }
 
+/* There is a driver that is served. */
+static bool goes_on(const struct state_regs *r)
+{
+	return r->status & VIRTIO_CONFIG_S_DRIVER_OK && !r->resetting &&
+	       !(r->status & VIRTIO_CONFIG_S_NEEDS_RESET);
+}
+
 /* Each queue is taken over once for a try: the real thing happens on its own thread. */
 static int check_rings(const struct hv_state *s, const struct hv_vdev *dev,
 		       const struct hv_gmem *mem, struct hv_err *err)
 {
 	const struct state_regs *r = &s->file->regs[s->newer];
 
-	if (!(r->status & VIRTIO_CONFIG_S_DRIVER_OK) || r->resetting ||
-	    r->status & VIRTIO_CONFIG_S_NEEDS_RESET)
-		return 0;
 	for (unsigned int i = 0; i < dev->n_queues; i++) {
 		const struct state_queue *q = &r->queues[i];
 		struct hv_queue ring;
@@ -302,6 +234,16 @@ static int check_rings(const struct hv_state *s, const struct hv_vdev *dev,
 		hv_queue_leave(&ring);
 	}
 	return 0;
+}
+
+static int open_room(struct hv_state *s, struct hv_vdev *dev, const struct hv_gmem *mem,
+		     struct hv_err *err)
+{
+	int rc = dev->ops->open_kept ? dev->ops->open_kept(dev, s->file->regs[s->newer].extra,
+							   hv_state_room(s), mem, err)
+				     : 0;
+
+	return rc ? hv_err_prefix(err, "%s: ", s->path) : 0;
 }
 
 /* ---- lives */
@@ -325,12 +267,13 @@ int hv_state_create(const char *dir, const struct hv_state_id *id, struct hv_vde
 {
 	struct state_header *h;
 	struct hv_state *s = NULL;
-	int rc = make_dir(dir, err);
+	int rc = state_make_dir(dir, err);
 
 	if (!rc)
 		rc = new_state(dir, id, &s, err);
 	if (!rc)
-		rc = make_file(s->path, sizeof(*s->file), (void **)&s->file, err);
+		rc = state_make_file(s->path, s->size = sizeof(*s->file) + dev->ops->kept_room,
+				     (void **)&s->file, err);
 	if (rc) {
 		free(s);
 		return rc;
@@ -339,7 +282,7 @@ int hv_state_create(const char *dir, const struct hv_state_id *id, struct hv_vde
 	*h = (struct state_header){
 		.magic = STATE_MAGIC,
 		.version = STATE_VERSION,
-		.size = sizeof(*s->file),
+		.size = (uint32_t)s->size,
 		.life = id->life,
 		.at = id->at,
 		.window = id->size,
@@ -354,7 +297,7 @@ int hv_state_create(const char *dir, const struct hv_state_id *id, struct hv_vde
 	pthread_mutex_lock(&dev->lock);
 	hv_state_save(dev);
 	pthread_mutex_unlock(&dev->lock);
-	rc = place_file(s->path, err);
+	rc = state_place_file(s->path, err);
 	if (rc) {
 		dev->kept = NULL;
 		hv_state_close(s, false);
@@ -370,7 +313,8 @@ static int open_state(const char *dir, const struct hv_state_id *id, struct hv_s
 
 	if (rc)
 		return rc;
-	rc = open_file(s->path, sizeof(*s->file), (void **)&s->file, err);
+	s->size = sizeof(*s->file);
+	rc = state_open_file(s->path, &s->size, HV_STATE_ROOM, (void **)&s->file, err);
 	if (rc) {
 		free(s);
 		return rc;
@@ -418,8 +362,8 @@ int hv_state_open(const char *dir, const struct hv_state_id *id, struct hv_vdev 
 		rc = pick_copy(s, err);
 	if (!rc)
 		rc = check_regs(s, dev, err);
-	if (!rc)
-		rc = check_rings(s, dev, mem, err);
+	if (!rc && goes_on(&s->file->regs[s->newer]))
+		rc = check_rings(s, dev, mem, err) ?: open_room(s, dev, mem, err);
 	if (rc) {
 		hv_state_close(s, false);
 		return rc;
@@ -435,7 +379,7 @@ void hv_state_close(struct hv_state *s, bool remove)
 		return;
 	if (remove)
 		unlink(s->path);
-	munmap(s->file, sizeof(*s->file));
+	munmap(s->file, s->size);
 	free(s);
 }
 
@@ -447,6 +391,11 @@ bool hv_state_is_adopted(const struct hv_state *s)
 struct hv_queue_keep *hv_state_queue(struct hv_state *s, unsigned int queue)
 {
 	return s ? &s->file->queues[queue] : NULL;
+}
+
+void *hv_state_room(struct hv_state *s)
+{
+	return s ? s->file + 1 : NULL;
 }
 
 void hv_state_raise(struct hv_state *s, uint32_t cause)
@@ -506,88 +455,4 @@ static void forget_one(void *arg, uint32_t zone, uint64_t at, uint64_t size)
 void hv_state_forget(const char *dir, uint32_t zone)
 {
 	hv_state_each(dir, forget_one, &(struct forget){ dir, zone });
-}
-
-/* ---- the bridge */
-
-struct hv_state_bridge {
-	struct state_bridge_file *file;
-};
-
-static bool is_bridge(const struct state_bridge_file *f)
-{
-	return f->magic == STATE_BRIDGE_MAGIC && f->version == STATE_BRIDGE_VERSION &&
-	       f->size == sizeof(*f);
-}
-
-int hv_state_bridge_open(const char *dir, struct hv_state_bridge **out, struct hv_err *err)
-{
-	struct hv_state_bridge *b = calloc(1, sizeof(*b));
-	char path[PATH_MAX];
-	int rc = b ? make_dir(dir, err) : hv_err_nomem(err);
-
-	if (!rc && snprintf(path, sizeof(path), "%s/bridge", dir) >= (int)sizeof(path))
-		rc = hv_err_set(err, ENAMETOOLONG, "%s: the path is too long", dir);
-	if (rc)
-		goto fail;
-	rc = open_file(path, sizeof(*b->file), (void **)&b->file, NULL);
-	if (!rc && !is_bridge(b->file)) {
-		munmap(b->file, sizeof(*b->file));
-		rc = -EBADMSG;
-	}
-	if (rc) {
-		rc = make_file(path, sizeof(*b->file), (void **)&b->file, err);
-		if (rc)
-			goto fail;
-		b->file->magic = STATE_BRIDGE_MAGIC;
-		b->file->version = STATE_BRIDGE_VERSION;
-		b->file->size = sizeof(*b->file);
-		rc = place_file(path, err);
-		if (rc) {
-			munmap(b->file, sizeof(*b->file));
-			goto fail;
-		}
-	}
-	*out = b;
-	return 0;
-fail:
-	free(b);
-	return rc;
-}
-
-void hv_state_bridge_close(struct hv_state_bridge *b)
-{
-	if (!b)
-		return;
-	munmap(b->file, sizeof(*b->file));
-	free(b);
-}
-
-void hv_state_bridge_keep(struct hv_state_bridge *b, unsigned int cpu,
-			  const struct hv_bridge_req *req, uint64_t flag)
-{
-	struct state_waiter *w;
-
-	if (!b)
-		return;
-	w = &b->file->waiters[cpu];
-	w->req = *req;
-	w->flag = flag;
-	w->sum = state_sum(w, offsetof(struct state_waiter, sum));
-	atomic_signal_fence(memory_order_seq_cst);
-}
-
-bool hv_state_bridge_owed(const struct hv_state_bridge *b, unsigned int cpu, uint64_t flag,
-			  struct hv_bridge_req *req)
-{
-	const struct state_waiter *w;
-
-	if (!b)
-		return false;
-	w = &b->file->waiters[cpu];
-	if (w->flag != flag || w->req.src_cpu != cpu || w->req.need_interrupt ||
-	    w->sum != state_sum(w, offsetof(struct state_waiter, sum)))
-		return false;
-	*req = w->req;
-	return true;
 }

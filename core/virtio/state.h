@@ -16,13 +16,14 @@
  * device is attached, named after zone and window: "1-a003c00-200".
  *
  * Registers change seldom: they are written whole, with a checksum, over the older of two
- * copies. A queue's part changes with each chain: its I/O thread stores into it as it goes.
- * Nothing read back is trusted.
+ * copies. A queue's part changes with each chain: its I/O thread stores into it as it goes. What
+ * a type has room for is its own. Nothing read back is trusted.
  */
 struct hv_vdev;
 struct hv_state;
 
-#define HV_STATE_EXTRA 1024 /* bytes a type may keep */
+#define HV_STATE_EXTRA 1024		  /* bytes a type may keep with the registers */
+#define HV_STATE_ROOM (UINT32_C(4) << 20) /* bytes it may have for itself */
 
 /* Whose state it is: all of it has to fit for it to be used. */
 struct hv_state_id {
@@ -69,6 +70,8 @@ void hv_state_restore(struct hv_vdev *dev);
 bool hv_state_is_adopted(const struct hv_state *state);
 /* Of a queue. NULL when state is. */
 struct hv_queue_keep *hv_state_queue(struct hv_state *state, unsigned int queue);
+/* The ops->kept_room bytes of its type: zeroes at first. NULL when state is; no lock. */
+void *hv_state_room(struct hv_state *state);
 /* Its interrupt status, at least; any thread, no lock. */
 void hv_state_raise(struct hv_state *state, uint32_t cause);
 void hv_state_lower(struct hv_state *state, uint32_t cause);

@@ -46,6 +46,7 @@ struct state_file {
 	struct state_regs regs[2];
 	uint32_t interrupt_status, injected;
 	struct hv_queue_keep queues[HV_VDEV_QUEUES];
+	/* ops->kept_room bytes follow */
 };
 
 struct state_waiter {
@@ -63,8 +64,19 @@ struct state_bridge_file {
 static_assert(sizeof(struct state_header) % 8 == 0 && sizeof(struct state_regs) % 8 == 0 &&
 		      sizeof(struct state_waiter) % 8 == 0,
 	      "summed up in words, no padding at the end");
+static_assert(sizeof(struct state_file) % 8 == 0, "room behind it is aligned");
 static_assert(sizeof(struct state_queue) == 32 && offsetof(struct state_file, queues) % 8 == 0,
 	      "no implicit padding");
+
+/*
+ * state_file.c. The folder, made when missing; a file that is made under another name, mapped, and
+ * put into place when it is whole; and one that is there: it has *size bytes at least, at most
+ * `more` others, and *size is what it has (-ENOENT, -EBADMSG).
+ */
+int state_make_dir(const char *dir, struct hv_err *err);
+int state_make_file(const char *path, size_t size, void **at, struct hv_err *err);
+int state_place_file(const char *path, struct hv_err *err);
+int state_open_file(const char *path, size_t *size, size_t more, void **at, struct hv_err *err);
 
 /* Against torn and edited files, not against an adversary. size: a multiple of 8. */
 static inline uint64_t state_sum(const void *bytes, size_t size)

@@ -14,12 +14,17 @@ static const struct hv_state_id id = {
 
 void lives_begin(struct lives *lives, struct hv_vdev *dev)
 {
+	lives_begin_with(lives, dev, LIVES_RAM);
+}
+
+void lives_begin_with(struct lives *lives, struct hv_vdev *dev, size_t ram)
+{
 	struct hv_err err;
 
 	snprintf(lives->dir, sizeof(lives->dir), "/tmp/hvsh-lives-XXXXXX");
 	assert_non_null(mkdtemp(lives->dir));
 	assert_int_equal(hv_state_create(lives->dir, &id, dev, &err), 0);
-	vrig_init(&lives->rig, dev, 1 << 20);
+	vrig_init(&lives->rig, dev, ram);
 }
 
 void lives_end(struct hv_vdev *dev)
@@ -37,11 +42,16 @@ void lives_leave(struct lives *lives, struct hv_vdev *dev)
 	lives_end(dev);
 }
 
+int lives_try_open(struct lives *lives, struct hv_vdev *dev, struct hv_err *err)
+{
+	return hv_state_open(lives->dir, &id, dev, &lives->rig.mem, err);
+}
+
 void lives_open(struct lives *lives, struct hv_vdev *dev)
 {
 	struct hv_err err;
 
-	if (hv_state_open(lives->dir, &id, dev, &lives->rig.mem, &err))
+	if (lives_try_open(lives, dev, &err))
 		fail_msg("not taken up: %s", err.msg);
 }
 

@@ -143,8 +143,14 @@ static int serve(struct hv_gpu *gpu, struct hv_worker *w, unsigned int queue)
 			hv_worker_wake(w, when);
 			break;
 		}
+		if (queue == Q_CONTROL)
+			gpu->at = vq->ring.used_idx;
 		hv_queue_push(&vq->ring, chain.head,
 			      hv_gpu_command(gpu, &chain, queue == Q_CURSOR));
+		if (queue == Q_CONTROL) {
+			hv_gpu_note_done(gpu);
+			gpu->again -= gpu->again > 0;
+		}
 		hv_stat_add(&dev->stats.requests, 1);
 		hv_stat_latency(&dev->stats, hv_now() - now, 1);
 		budget -= bytes < budget ? bytes : budget;
@@ -170,14 +176,31 @@ static int gpu_work(struct hv_vdev *dev, struct hv_worker *w)
 	return done;
 }
 
+static uint32_t life_of(struct hv_gpu *gpu)
+{
+	uint32_t life;
+
+	pthread_mutex_lock(&gpu->dev->lock);
+	life = gpu->life;
+	pthread_mutex_unlock(&gpu->dev->lock);
+	return life;
+}
+
 /* A life may end without its queues (QueueReady = 0 before): what is left of it goes now. */
 static int gpu_start(struct hv_vdev *dev, struct hv_worker *w, struct hv_err *err)
 {
 	struct hv_gpu *gpu = dev->state;
+	bool taken_up = gpu->taken_up, ended = atomic_exchange(&gpu->ended, false);
 
 	(void)err;
-	if (atomic_exchange(&gpu->ended, false))
+	gpu->taken_up = false;
+	if (ended) {
 		hv_gpu_forget(gpu);
+		hv_gpu_keep_begin(gpu, life_of(gpu));
+	} else if (taken_up) {
+		atomic_store(&gpu->lost, true);
+	}
+	hv_gpu_keep_queue(gpu, &dev->queues[Q_CONTROL].ring, taken_up && !ended);
 	w->fds[0].fd = gpu->out->fd;
 	w->fds[0].events = gpu->out->fd >= 0 ? POLLIN : 0;
 	return 0;
@@ -195,7 +218,57 @@ static void gpu_reset(struct hv_vdev *dev)
 	struct hv_gpu *gpu = dev->state;
 
 	gpu->events = 0;
+	gpu->life++;
 	atomic_store(&gpu->ended, true);
+}
+
+/* ---- for the next process */
+
+struct gpu_kept {
+	uint32_t life, pad;
+};
+
+static void gpu_keep(struct hv_vdev *dev, void *to)
+{
+	const struct hv_gpu *gpu = dev->state;
+	const struct gpu_kept kept = { .life = gpu->life };
+
+	memcpy(to, &kept, sizeof(kept));
+}
+
+static int gpu_open_kept(struct hv_vdev *dev, const void *extra, const void *room,
+			 const struct hv_gmem *mem, struct hv_err *err)
+{
+	struct gpu_kept kept;
+
+	memcpy(&kept, extra, sizeof(kept));
+	return hv_gpu_open_kept(dev->state, kept.life, room, mem, err);
+}
+
+static void gpu_restore(struct hv_vdev *dev, const void *from)
+{
+	struct hv_gpu *gpu = dev->state;
+	struct gpu_kept kept;
+
+	memcpy(&kept, from, sizeof(kept));
+	gpu->life = kept.life;
+	if (!gpu->opened)
+		return;
+	gpu->opened = false;
+	gpu->taken_up = true;
+	atomic_store(&gpu->ended, false);
+	/* The screens may be others by now: the guest looks. */
+	gpu->events = VIRTIO_GPU_EVENT_DISPLAY;
+}
+
+/* The life that is kept has ended. */
+static void gpu_restore_reset(struct hv_vdev *dev, const void *from)
+{
+	struct hv_gpu *gpu = dev->state;
+	struct gpu_kept kept;
+
+	memcpy(&kept, from, sizeof(kept));
+	gpu->life = kept.life + 1;
 }
 
 static void gpu_destroy(struct hv_vdev *dev)
@@ -219,6 +292,13 @@ static const struct hv_vdev_ops gpu_ops = {
 	.start = gpu_start,
 	.work = gpu_work,
 	.stop = gpu_stop,
+	.keeps = true,
+	.kept_size = sizeof(struct gpu_kept),
+	.keep = gpu_keep,
+	.restore = gpu_restore,
+	.restore_reset = gpu_restore_reset,
+	.kept_room = HV_GPU_KEPT_ROOM,
+	.open_kept = gpu_open_kept,
 	.destroy = gpu_destroy,
 };
 
@@ -268,6 +348,8 @@ static int make(struct hv_vdev *dev, const char *name, const struct hv_gpu_opts 
 	gpu->out = opts->output;
 	gpu->n_scanouts = opts->scanouts ?: 1;
 	gpu->memory_max = opts->memory ?: HV_GPU_MEMORY;
+	/* No life has begun. */
+	atomic_store(&gpu->ended, true);
 	for (unsigned int i = 0; i < gpu->n_scanouts; i++) {
 		if (opts->width || opts->height) {
 			gpu->scanouts[i].width = opts->width ?: HV_GPU_WIDTH;

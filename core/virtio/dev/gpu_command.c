@@ -77,18 +77,25 @@ static uint32_t create(struct call *c)
 {
 	const struct virtio_gpu_resource_create_2d *r = &c->req.create;
 
-	return hv_gpu_create(c->gpu, le32toh(r->resource_id), le32toh(r->format), le32toh(r->width),
-			     le32toh(r->height));
+	uint32_t id = le32toh(r->resource_id), answer;
+
+	answer = hv_gpu_create(c->gpu, id, le32toh(r->format), le32toh(r->width),
+			       le32toh(r->height));
+	if (answer == VIRTIO_GPU_RESP_OK_NODATA)
+		hv_gpu_note_made(c->gpu, hv_gpu_find(c->gpu, id));
+	return answer;
 }
 
 static uint32_t unref(struct call *c)
 {
-	struct hv_gpu_resource *res = hv_gpu_find(c->gpu, le32toh(c->req.unref.resource_id));
+	uint32_t id = le32toh(c->req.unref.resource_id);
+	struct hv_gpu_resource *res = hv_gpu_find(c->gpu, id);
 
 	if (!res)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
 	hv_gpu_blank(c->gpu, res);
 	hv_gpu_unref(c->gpu, res);
+	hv_gpu_note_gone(c->gpu, VIRTIO_GPU_CMD_RESOURCE_UNREF, id);
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
@@ -98,12 +105,16 @@ static uint32_t set_scanout(struct call *c)
 	uint32_t scanout = le32toh(r->scanout_id), id = le32toh(r->resource_id);
 	struct hv_gpu_resource *res = id ? hv_gpu_find(c->gpu, id) : NULL;
 	struct hv_gpu_rect rect = rect_of(&r->r);
+	uint32_t answer;
 
 	if (scanout >= c->gpu->n_scanouts)
 		return VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID;
 	if (id && !res)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
-	return hv_gpu_set_scanout(c->gpu, scanout, res, &rect);
+	answer = hv_gpu_set_scanout(c->gpu, scanout, res, &rect);
+	if (answer == VIRTIO_GPU_RESP_OK_NODATA)
+		hv_gpu_note_shown(c->gpu, scanout);
+	return answer;
 }
 
 static uint32_t flush(struct call *c)
@@ -126,27 +137,45 @@ static uint32_t transfer(struct call *c)
 static uint32_t attach(struct call *c)
 {
 	struct hv_gpu_resource *res = hv_gpu_find(c->gpu, le32toh(c->req.attach.resource_id));
+	uint32_t answer = VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
 
-	return res ? hv_gpu_attach(c->gpu, res, c->chain, sizeof(c->req.attach),
-				   le32toh(c->req.attach.nr_entries))
-		   : VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	if (res)
+		answer = hv_gpu_attach(c->gpu, res, c->gpu->dev->bus->mem, c->chain,
+				       sizeof(c->req.attach), le32toh(c->req.attach.nr_entries));
+	if (answer == VIRTIO_GPU_RESP_OK_NODATA)
+		hv_gpu_note_backing(c->gpu, res);
+	return answer;
 }
 
 static uint32_t detach(struct call *c)
 {
 	struct hv_gpu_resource *res = hv_gpu_find(c->gpu, le32toh(c->req.detach.resource_id));
+	uint32_t answer = VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
 
-	return res ? hv_gpu_detach(c->gpu, res) : VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	if (res)
+		answer = hv_gpu_detach(c->gpu, res);
+	if (answer == VIRTIO_GPU_RESP_OK_NODATA)
+		hv_gpu_note_gone(c->gpu, VIRTIO_GPU_CMD_RESOURCE_DETACH_BACKING, res->id);
+	return answer;
+}
+
+static uint32_t cursor(struct call *c, bool move)
+{
+	uint32_t answer = hv_gpu_cursor(c->gpu, &c->req.cursor, move);
+
+	if (answer == VIRTIO_GPU_RESP_OK_NODATA)
+		hv_gpu_note_cursor(c->gpu, le32toh(c->req.cursor.pos.scanout_id), move);
+	return answer;
 }
 
 static uint32_t update_cursor(struct call *c)
 {
-	return hv_gpu_cursor(c->gpu, &c->req.cursor, false);
+	return cursor(c, false);
 }
 
 static uint32_t move_cursor(struct call *c)
 {
-	return hv_gpu_cursor(c->gpu, &c->req.cursor, true);
+	return cursor(c, true);
 }
 
 static const struct command {
@@ -174,6 +203,14 @@ static const struct command {
 	{ VIRTIO_GPU_CMD_GET_EDID, false, sizeof(struct virtio_gpu_cmd_get_edid), get_edid },
 };
 
+/* By the process before. Whether it failed then is not known: the guest finds out with what
+ * follows. */
+static bool was_done(const struct call *c, uint32_t type, bool cursor_queue)
+{
+	return !cursor_queue && c->gpu->again && type != VIRTIO_GPU_CMD_GET_DISPLAY_INFO &&
+	       type != VIRTIO_GPU_CMD_GET_EDID;
+}
+
 static uint32_t run(struct call *c, size_t len, bool cursor_queue)
 {
 	uint32_t type = le32toh(c->req.hdr.type);
@@ -183,8 +220,10 @@ static uint32_t run(struct call *c, size_t len, bool cursor_queue)
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		if (commands[i].type != type || commands[i].cursor_queue != cursor_queue)
 			continue;
-		return len < commands[i].size ? VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER
-					      : commands[i].run(c);
+		if (len < commands[i].size)
+			return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+		return was_done(c, type, cursor_queue) ? VIRTIO_GPU_RESP_OK_NODATA
+						       : commands[i].run(c);
 	}
 	return VIRTIO_GPU_RESP_ERR_UNSPEC;
 }

@@ -17,7 +17,8 @@
 /* Guest memory, in the order of the resource's bytes. */
 struct hv_gpu_piece {
 	const uint8_t *host;
-	uint64_t end; /* where the piece after it begins */
+	uint64_t addr; /* the guest's */
+	uint64_t end;  /* where the piece after it begins */
 };
 
 struct hv_gpu_resource {
@@ -72,6 +73,16 @@ struct hv_gpu {
 	struct hv_gpu_resource *buckets[HV_GPU_BUCKETS];
 	unsigned int n_resources;
 	uint64_t memory, memory_max;
+
+	uint32_t life; /* how many lives before; under the device's lock */
+	bool opened;   /* what is kept of a life is here already; before there is a thread */
+	bool taken_up; /* and goes on with the next start */
+
+	/* the I/O thread's alone */
+	uint16_t at;	      /* place in the control queue of the command that is done */
+	unsigned int again;   /* so many of the next ones were done by the process before */
+	uint64_t kept_serial; /* of the last command noted */
+	uint16_t kept_at;
 };
 
 /* gpu_command.c: reads a request, does it and writes the answer; returns the bytes written. */
@@ -86,7 +97,7 @@ uint32_t hv_gpu_create(struct hv_gpu *gpu, uint32_t id, uint32_t format, uint32_
 void hv_gpu_unref(struct hv_gpu *gpu, struct hv_gpu_resource *res);
 void hv_gpu_unref_all(struct hv_gpu *gpu);
 /* The entries lie in the chain from off on. */
-uint32_t hv_gpu_attach(struct hv_gpu *gpu, struct hv_gpu_resource *res,
+uint32_t hv_gpu_attach(struct hv_gpu *gpu, struct hv_gpu_resource *res, const struct hv_gmem *mem,
 		       const struct hv_chain *chain, size_t off, uint32_t n);
 uint32_t hv_gpu_detach(struct hv_gpu *gpu, struct hv_gpu_resource *res);
 uint32_t hv_gpu_transfer(struct hv_gpu *gpu, struct hv_gpu_resource *res,
@@ -122,6 +133,31 @@ bool hv_gpu_show(struct hv_gpu *gpu);
 /* The output's descriptor has something: hv_gpu_show follows. */
 void hv_gpu_dispatch(struct hv_gpu *gpu);
 bool hv_gpu_waiting(const struct hv_gpu *gpu);
+
+/*
+ * gpu_keep.c: what the next process needs to go on. The notes are taken on the I/O thread, when the
+ * command was done and before the guest learns it; where nothing is kept they do nothing.
+ */
+#define HV_GPU_KEPT_ROOM (2 * (UINT32_C(1) << 20) + 176) /* bytes */
+
+void hv_gpu_note_made(struct hv_gpu *gpu, const struct hv_gpu_resource *res);
+void hv_gpu_note_backing(struct hv_gpu *gpu, const struct hv_gpu_resource *res);
+/* RESOURCE_UNREF, RESOURCE_DETACH_BACKING */
+void hv_gpu_note_gone(struct hv_gpu *gpu, uint32_t type, uint32_t id);
+void hv_gpu_note_shown(struct hv_gpu *gpu, unsigned int scanout);
+void hv_gpu_note_cursor(struct hv_gpu *gpu, unsigned int scanout, bool moved);
+/* Any command on the control queue. */
+void hv_gpu_note_done(struct hv_gpu *gpu);
+/* A life begins, with nothing in it. */
+void hv_gpu_keep_begin(struct hv_gpu *gpu, uint32_t life);
+/* The control queue begins, or goes on where another process was: then gpu->again is right. */
+void hv_gpu_keep_queue(struct hv_gpu *gpu, const struct hv_queue *ring, bool taken_up);
+/*
+ * Makes of the bytes what the gpu was; gpu->opened when that life had begun. -EBADMSG: they are
+ * damaged; -ESTALE: there was more than fits. main thread, before the gpu has any.
+ */
+int hv_gpu_open_kept(struct hv_gpu *gpu, uint32_t life, const void *bytes,
+		     const struct hv_gmem *mem, struct hv_err *err);
 
 /* gpu.c: -EINVAL when there is none of that number. */
 int hv_gpu_check_scanout(const struct hv_gpu *gpu, unsigned int scanout, struct hv_err *err);

@@ -103,7 +103,7 @@ static void charge(struct hv_gpu *gpu, struct hv_gpu_resource *res, int64_t byte
 }
 
 /* false: one of them is not the guest's memory. */
-static bool take_pieces(struct hv_gpu *gpu, struct hv_gpu_resource *res,
+static bool take_pieces(const struct hv_gmem *mem, struct hv_gpu_resource *res,
 			const struct hv_chain *chain, size_t off, uint32_t n)
 {
 	struct virtio_gpu_mem_entry entries[64];
@@ -115,22 +115,23 @@ static bool take_pieces(struct hv_gpu *gpu, struct hv_gpu_resource *res,
 		hv_iov_read(chain->iov, chain->n_out, off + done * sizeof(entries[0]), entries,
 			    batch * sizeof(entries[0]));
 		for (uint32_t i = 0; i < batch; i++) {
+			uint64_t addr = le64toh(entries[i].addr);
 			uint32_t len = le32toh(entries[i].length);
 			uint8_t *host;
 
 			if (!len)
 				continue;
-			host = hv_gmem_at(gpu->dev->bus->mem, le64toh(entries[i].addr), len);
+			host = hv_gmem_at(mem, addr, len);
 			if (!host)
 				return false;
 			end += len;
-			res->pieces[res->n_pieces++] = (struct hv_gpu_piece){ host, end };
+			res->pieces[res->n_pieces++] = (struct hv_gpu_piece){ host, addr, end };
 		}
 	}
 	return res->n_pieces;
 }
 
-uint32_t hv_gpu_attach(struct hv_gpu *gpu, struct hv_gpu_resource *res,
+uint32_t hv_gpu_attach(struct hv_gpu *gpu, struct hv_gpu_resource *res, const struct hv_gmem *mem,
 		       const struct hv_chain *chain, size_t off, uint32_t n)
 {
 	size_t bytes = n * sizeof(*res->pieces);
@@ -145,7 +146,7 @@ uint32_t hv_gpu_attach(struct hv_gpu *gpu, struct hv_gpu_resource *res,
 	res->pieces = malloc(bytes);
 	if (!res->pieces)
 		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
-	if (!take_pieces(gpu, res, chain, off, n)) {
+	if (!take_pieces(mem, res, chain, off, n)) {
 		free(res->pieces);
 		res->pieces = NULL;
 		res->n_pieces = 0;

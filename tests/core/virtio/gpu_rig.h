@@ -16,15 +16,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lives.h"
 #include "virtio/dev/gpu.h"
-#include "vrig.h"
 
 /* A graphics card and a driver of it; each function sends one command and wants its answer. */
 #define GPU_RAM (64u << 20)
 
 struct gpu_rig {
 	struct hv_vdev dev;
-	struct vrig rig;
+	union { /* the rig is the first of them, for a card that outlives processes */
+		struct vrig rig;
+		struct lives lives;
+	};
 	uint8_t *req, *answer; /* in the guest's memory */
 };
 

@@ -162,16 +162,16 @@ static void test_quota(void **state)
 	while (gpu_create(&g, n + 1, BGRX, 128, 128) == VIRTIO_GPU_RESP_OK_NODATA)
 		n++;
 	assert_int_equal(n, 10);
-	/* What says where the guest's memory is counts, too: six pieces fit, the seventh does not.
+	/* What says where the guest's memory is counts, too: four pieces fit, the fifth does not.
 	 */
-	for (uint32_t i = 1; i <= 7; i++)
+	for (uint32_t i = 1; i <= 5; i++)
 		assert_int_equal(gpu_attach(&g, i, at, 65536),
-				 i < 7 ? VIRTIO_GPU_RESP_OK_NODATA
+				 i < 5 ? VIRTIO_GPU_RESP_OK_NODATA
 				       : VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY);
 	hv_gpu_info(&g.dev, &info);
-	assert_int_equal(info.memory, 10 * 65536 + 6 * 16);
+	assert_int_equal(info.memory, 10 * 65536 + 4 * 24);
 	gpu_ok(gpu_detach(&g, 1));
-	gpu_ok(gpu_attach(&g, 7, at, 65536));
+	gpu_ok(gpu_attach(&g, 5, at, 65536));
 	while (n)
 		gpu_ok(gpu_unref(&g, n--));
 	hv_gpu_info(&g.dev, &info);
