@@ -129,7 +129,7 @@ static void take_answers(struct blk_worker *bw)
 			break;
 		default:
 			req->held = BLK_ALLOWED;
-			req->due = answer.delay_ns ? bw->now + answer.delay_ns : 0;
+			req->due = answer.delay_ns ? hv_now() + answer.delay_ns : 0;
 			break;
 		}
 		free(answer.data);

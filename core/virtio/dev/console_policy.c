@@ -247,7 +247,7 @@ void hv_console_policy_turn(struct hv_console *con, struct hv_worker *w)
 		struct hv_console_port *port = port_of(con, piece, &kind);
 
 		decide(port, piece, answer.verdict);
-		piece->due = answer.delay_ns ? now + answer.delay_ns : 0;
+		piece->due = answer.delay_ns ? hv_now() + answer.delay_ns : 0;
 		if (answer.data) {
 			free(piece->bytes);
 			piece->bytes = answer.data;

@@ -213,7 +213,7 @@ void hv_net_policy_turn(struct hv_net_lane *lane)
 		if (f->state == HV_NET_UNASKED)
 			(f->kind == HV_POLICY_IN ? &lane->kept_in : &lane->kept_out)->stalled =
 				true;
-		f->due = answer.delay_ns ? now + answer.delay_ns : 0;
+		f->due = answer.delay_ns ? hv_now() + answer.delay_ns : 0;
 		if (answer.data)
 			replace(lane, f, &answer);
 		free(answer.data);
