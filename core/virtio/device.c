@@ -486,6 +486,9 @@ static void restore(struct hv_vdev *dev)
 
 		vq->adopt = vq->ready && dev->status & VIRTIO_CONFIG_S_DRIVER_OK &&
 			    hv_state_queue(dev->kept, i)->on;
+		/* What is kept of one that ended fits no ring that a driver sets up from now on. */
+		if (!vq->adopt)
+			hv_state_queue(dev->kept, i)->on = 0;
 	}
 	hv_state_save(dev);
 }
@@ -543,6 +546,8 @@ void hv_vdev_detach(struct hv_vdev *dev)
 		return;
 	pthread_mutex_lock(&dev->lock);
 	hv_vdev_begin_reset(dev, HV_NO_CPU);
+	/* Before any queue stops: another process must find no driver that it is to go on with. */
+	hv_state_save(dev);
 	while (dev->acks_due)
 		pthread_cond_wait(&dev->settled, &dev->lock);
 	pthread_mutex_unlock(&dev->lock);

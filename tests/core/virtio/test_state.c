@@ -286,6 +286,36 @@ static void a_reset_before_it_goes_on(void **state)
 	end();
 }
 
+static void *detach(void *arg)
+{
+	hv_vdev_detach(arg);
+	return NULL;
+}
+
+/* Killed while it waits for a slow one of its threads: no queue may begin anew at its old place. */
+static void a_device_that_is_being_detached_is_gone(void **state)
+{
+	uint64_t deadline = 0;
+	pthread_t thread;
+
+	(void)state;
+	box.echo = vecho_new(QUEUES, 64, true, 0);
+	assert_int_equal(hv_state_create(box.dir, &box.id, &box.echo->dev, &err), 0);
+	vrig_init(&box.rig, &box.echo->dev, 1 << 20);
+	vrig_start(&box.rig, 0, 16, 0);
+	for (unsigned int i = 0; i < QUEUES; i++)
+		vecho_once(&box.rig, i);
+	atomic_store(&box.echo->stop_gate, 1);
+	assert_int_equal(pthread_create(&thread, NULL, detach, &box.echo->dev), 0);
+	while (!atomic_load(&box.echo->in_stop))
+		vrig_pause(&deadline, "a thread that stops");
+	read_file();
+	assert_int_equal(box.file.regs[box.file.regs[1].seq > box.file.regs[0].seq].resetting, 1);
+	atomic_store(&box.echo->stop_gate, 0);
+	pthread_join(thread, NULL);
+	end();
+}
+
 /* The CPU that waits for the end of a reset asks again: nothing of the old life is done by then. */
 static void a_reset_under_way_is_done(void **state)
 {
@@ -302,6 +332,9 @@ static void a_reset_under_way_is_done(void **state)
 	assert_int_equal(
 		hv_vdev_attach(&box.echo->dev, &box.rig.bus, 0xa000000, 0x200, VRIG_IRQ, &err), 0);
 	assert_int_equal(vrig_read(&box.rig, VIRTIO_MMIO_STATUS), 0);
+	/* Its next driver may be killed with this process before its queues have begun. */
+	read_file();
+	assert_int_equal(box.file.queues[0].on, 0);
 	assert_false(vrig_write_async(&box.rig, VIRTIO_MMIO_STATUS, 0, 3));
 	assert_int_equal(atomic_load(&box.echo->starts), 0);
 	vrig_start(&box.rig, 0, 16, 0);
@@ -640,6 +673,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_left_in_order_is_taken_up, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_left_is_not_begun_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_reset_before_it_goes_on, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_device_that_is_being_detached_is_gone, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(a_reset_under_way_is_done, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_torn_copy_is_not_used, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_broken_device_is_made_anew_by_a_reset, setup,
