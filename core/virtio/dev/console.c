@@ -216,7 +216,9 @@ static void keep(struct hv_vdev *dev, void *to)
 
 		kept.ports[i][0] = (uint8_t)((atomic_load(&port->guest_ready) ? KEPT_READY : 0) |
 					     (atomic_load(&port->guest_open) ? KEPT_OPEN : 0));
+		/* In the order in which the worker takes them from the one to the other. */
 		kept.ports[i][1] = (uint8_t)atomic_load(&port->to_say);
+		kept.ports[i][1] |= (uint8_t)atomic_load(&port->saying);
 	}
 	memcpy(to, &kept, sizeof(kept));
 }

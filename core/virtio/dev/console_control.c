@@ -25,6 +25,7 @@ void hv_console_control_reset(struct hv_console *con)
 {
 	for (unsigned int i = 0; i < con->n_ports; i++) {
 		atomic_store(&con->ports[i].to_say, 0);
+		atomic_store(&con->ports[i].saying, 0);
 		atomic_store(&con->ports[i].guest_ready, false);
 		atomic_store(&con->ports[i].guest_open, false);
 	}
@@ -133,6 +134,15 @@ static unsigned int due(struct hv_console *con, struct hv_console_port *port)
 	return what & -what;
 }
 
+/* Until now the next process would have said it as well: a driver that hears it twice does nothing.
+ */
+static void shown(struct hv_console *con)
+{
+	for (unsigned int i = 0; i < con->n_ports; i++)
+		atomic_store(&con->ports[i].saying, 0);
+	hv_vdev_kept(con->dev);
+}
+
 static int speak(struct hv_console *con)
 {
 	struct hv_vq *vq = &con->dev->queues[HV_CONSOLE_Q_CONTROL_IN];
@@ -154,6 +164,7 @@ static int speak(struct hv_console *con)
 			}
 			n++;
 			/* Taken off first: a new size set meanwhile is said again. */
+			atomic_fetch_or(&port->saying, what);
 			atomic_fetch_and(&port->to_say, ~what);
 			len = compose(port, what, &m);
 			if (chain.in_len < len) {
@@ -170,9 +181,9 @@ static int speak(struct hv_console *con)
 		}
 	}
 out:
-	if (n)
-		hv_vdev_kept(con->dev);
 	hv_vq_flush(vq);
+	if (n)
+		shown(con);
 	return n;
 }
 

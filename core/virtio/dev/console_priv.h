@@ -90,6 +90,7 @@ struct hv_console_port {
 	struct hv_console_piece piece[HV_POLICY_STREAM_KINDS];
 	_Atomic bool guest_ready, guest_open; /* written by the worker */
 	_Atomic unsigned int to_say;	      /* control messages due, HV_SAY_* */
+	_Atomic unsigned int saying;	      /* and those the guest is not shown yet */
 };
 
 enum {

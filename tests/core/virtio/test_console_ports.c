@@ -7,9 +7,11 @@
 
 #include <linux/virtio_console.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "console_rig.h"
+#include "virtio/state.h"
 
 #define MULTIPORT HV_FEATURE(VIRTIO_CONSOLE_F_MULTIPORT)
 #define SIZE HV_FEATURE(VIRTIO_CONSOLE_F_SIZE)
@@ -96,6 +98,56 @@ static void test_handshake(void **state)
 	assert_false(info.guest_open);
 	come_up(&c);
 	crig_free(&c);
+}
+
+static struct {
+	struct hv_vdev_ops ops;
+	const struct hv_vdev_ops *real;
+	struct crig *c;
+	bool all_due, lost;
+} watched;
+
+/* What no process would say any more must have been shown to the guest. */
+static void watch_keep(struct hv_vdev *dev, void *to)
+{
+	const struct vring_used *used = watched.c->rig.queue[2].used;
+	const uint8_t *bytes = to;
+	unsigned int due = 0;
+
+	watched.real->keep(dev, to);
+	for (unsigned int i = 0; i < 3; i++)
+		due += bytes[2 * i + 1] & 1;
+	watched.all_due |= due == 3;
+	watched.lost |= watched.all_due && __atomic_load_n(&used->idx, __ATOMIC_ACQUIRE) < 3 - due;
+}
+
+static void test_messages_are_kept_until_shown(void **state)
+{
+	const struct hv_state_id id = { .life = 1, .zone = 1, .at = 0xa000000, .size = 0x200 };
+	char dir[] = "/tmp/hvsh-ports-XXXXXX", command[64];
+	struct hv_state *kept;
+	struct hv_err err;
+	struct crig c;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	crig_init(&c, ports, 3);
+	watched.c = &c;
+	watched.real = c.dev.ops;
+	watched.ops = *c.dev.ops;
+	watched.ops.keep = watch_keep;
+	watched.all_due = watched.lost = false;
+	assert_int_equal(hv_state_create(dir, &id, &c.dev, &err), 0);
+	kept = c.dev.kept;
+	c.dev.ops = &watched.ops;
+	come_up(&c);
+	c.dev.ops = watched.real;
+	assert_true(watched.all_due);
+	assert_false(watched.lost);
+	crig_free(&c);
+	hv_state_close(kept, true);
+	snprintf(command, sizeof(command), "rm -r %s", dir);
+	assert_int_equal(system(command), 0);
 }
 
 /* Each port's bytes go their own way, and nothing is sent to a port before the guest has opened it.
@@ -228,6 +280,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_handshake),
+		cmocka_unit_test(test_messages_are_kept_until_shown),
 		cmocka_unit_test(test_data),
 		cmocka_unit_test(test_not_negotiated),
 		cmocka_unit_test(test_nonsense),
