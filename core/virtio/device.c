@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "virtio/device_priv.h"
@@ -74,7 +75,11 @@ int hv_vdev_init(struct hv_vdev *dev, const struct hv_vdev_ops *ops, const char 
 void hv_vdev_destroy(struct hv_vdev *dev)
 {
 	char *name = (char *)dev->name;
+	int eventfds[HV_VDEV_WORKERS];
+	unsigned int n = dev->n_workers;
 
+	for (unsigned int i = 0; i < n; i++)
+		eventfds[i] = dev->workers[i].eventfd;
 	if (dev->policy)
 		hv_policy_close(dev->policy);
 	hv_policy_put(dev->policy);
@@ -86,6 +91,10 @@ void hv_vdev_destroy(struct hv_vdev *dev)
 	dev->name = NULL;
 	if (dev->ops->destroy)
 		dev->ops->destroy(dev); /* may free dev */
+	/* A thread of the type's may have been about to ring until now. */
+	for (unsigned int i = 0; i < n; i++)
+		if (eventfds[i] >= 0)
+			close(eventfds[i]);
 	free(name);
 }
 

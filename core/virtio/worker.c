@@ -256,15 +256,14 @@ int hv_worker_start(struct hv_worker *w, struct hv_vdev *dev, unsigned int index
 	w->index = index;
 	w->spin_ns[false] = w->spin_ns[true] = SPIN_START;
 	atomic_store(&w->answered, false);
-	w->eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (w->eventfd < 0)
+		w->eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (w->eventfd < 0)
 		return hv_err_sys(err, errno, "%s: cannot make an eventfd", dev->name);
 	snprintf(name, sizeof(name), "%s-%u", dev->ops->type, index);
 	rc = hv_thread_start(&w->thread, worker_main, w, name);
-	if (rc < 0) {
-		close(w->eventfd);
+	if (rc < 0)
 		return hv_err_sys(err, -rc, "%s: cannot start its I/O thread", dev->name);
-	}
 	w->running = true;
 	return 0;
 }
@@ -275,7 +274,6 @@ void hv_worker_end(struct hv_worker *w)
 		return;
 	hv_worker_post(w, HV_MSG_QUIT);
 	pthread_join(w->thread, NULL);
-	close(w->eventfd);
 	w->running = false;
 	atomic_store(&w->messages, 0);
 	atomic_store(&w->kicked, 0);

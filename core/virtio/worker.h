@@ -34,7 +34,7 @@ struct hv_worker {
 	unsigned int index;
 	pthread_t thread;
 	bool running;
-	int eventfd;
+	int eventfd; /* from the first start until the device is destroyed; -1 = none yet */
 	_Atomic uint32_t kicked;   /* queues (bit per index) notified since the last look */
 	_Atomic uint32_t messages; /* HV_MSG_* */
 	_Atomic bool sleeping;

@@ -60,18 +60,17 @@ static void deliver(void *arg, unsigned int which, const struct hv_frame *frame,
 {
 	struct hv_net *net = arg;
 	struct hv_net_lane *lane = lane_for(net, which);
-	const char *complaint, *why = NULL;
+	const char *complaint;
 	int rc;
 
 	pthread_mutex_lock(&lane->lock);
 	complaint = take_in(lane, frame, scratch, &rc);
-	if (rc)
-		why = lane->rx->ring.why;
-	pthread_mutex_unlock(&lane->lock);
+	/* Locked, or it could be said of the next life, or of a device that is there no more. */
 	if (complaint)
 		hv_vdev_warn(net->dev, "%s", complaint);
 	if (rc)
-		hv_vdev_broken(net->dev, why);
+		hv_vdev_broken(net->dev, lane->rx->ring.why);
+	pthread_mutex_unlock(&lane->lock);
 }
 
 /* All lanes: the number of active ones may have changed during the burst. */

@@ -9,6 +9,7 @@
 #include <linux/virtio_mmio.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -46,6 +47,37 @@ static void wait_asleep_again(struct hv_worker *w, unsigned int turns)
 	while (atomic_load(&echo->turns) < turns)
 		vrig_pause(&deadline, "a turn");
 	wait_asleep(w);
+}
+
+static bool is_eventfd(int fd)
+{
+	char path[32], text[64] = "";
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return readlink(path, text, sizeof(text) - 1) > 0 && strstr(text, "eventfd");
+}
+
+/* A thread that is about to ring, and is late, must not write into what somebody opened since. */
+static void test_late_ring(void **state)
+{
+	int fd;
+
+	(void)state;
+	begin(1, false);
+	fd = echo->dev.workers[0].eventfd;
+	for (int i = 0; i < 2; i++) {
+		assert_true(is_eventfd(fd));
+		hv_vdev_detach(&echo->dev);
+		assert_true(is_eventfd(fd));
+		assert_int_equal(hv_vdev_attach(&echo->dev, &rig.bus, 0xa000000, 0x200, VRIG_IRQ,
+						NULL),
+				 0);
+		assert_int_equal(echo->dev.workers[0].eventfd, fd);
+	}
+	vrig_start(&rig, 0, 16, 0);
+	vecho_once(&rig, 0);
+	end();
+	assert_false(is_eventfd(fd));
 }
 
 /* One request at a time, with every mixture of polling and sleeping that comes about. A lost kick
@@ -364,6 +396,7 @@ static void test_lives_under_load(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_late_ring),
 		cmocka_unit_test(test_ping_pong),
 		cmocka_unit_test(test_by_interrupt),
 		cmocka_unit_test(test_awake_costs_no_system_call),
