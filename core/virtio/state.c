@@ -383,6 +383,11 @@ void hv_state_close(struct hv_state *s, bool remove)
 	free(s);
 }
 
+bool hv_state_has_driver(const struct hv_state *s)
+{
+	return s && s->file->regs[s->newer].status & VIRTIO_CONFIG_S_DRIVER_OK;
+}
+
 bool hv_state_is_adopted(const struct hv_state *s)
 {
 	return s && s->adopted;

@@ -66,6 +66,8 @@ void hv_state_each(const char *dir,
 void hv_state_save(struct hv_vdev *dev);
 /* Takes the registers over; what was being reset is reset. */
 void hv_state_restore(struct hv_vdev *dev);
+/* As it is kept, a driver is served. NULL: false. No lock. */
+bool hv_state_has_driver(const struct hv_state *state);
 /* It was opened, not made. */
 bool hv_state_is_adopted(const struct hv_state *state);
 /* Of a queue. NULL when state is. */

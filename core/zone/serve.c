@@ -487,7 +487,9 @@ int hv_serve_add(struct hv_serve *serve, uint32_t zone, const struct hv_spec_dev
 		return ret;
 	/* Of a device that was there in an earlier service, and of which nothing was taken up. */
 	hv_serve_votes_drop(serve, zone, dev->at);
-	hv_serve_keep(serve, home, dev);
+	/* The next service cannot take up the others alone. */
+	if (hv_serve_keep(serve, home, dev))
+		hv_state_forget(serve->state_dir, zone);
 	ret = hv_serve_attach_device(serve, home, dev, err);
 	if (ret) {
 		end_device(dev);

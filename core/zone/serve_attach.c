@@ -21,15 +21,21 @@ static int not_served(uint32_t zone, struct hv_err *err)
 	return hv_err_set(err, ENOENT, "zone %" PRIu32 " is not served here", zone);
 }
 
-/* What was left of an earlier life is of no use to anybody. */
+/* What was left of an earlier life is of no use to anybody. All its devices are kept, or none: some
+ * alone would be refused. */
 static void begin_anew(struct hv_serve *serve, const struct hv_serve_home *home)
 {
+	int ret = 0;
+
 	if (!serve->state_dir)
 		return;
 	hv_serve_forget(serve, home->id);
-	for (struct hv_served *d = serve->devices; d; d = d->next)
+	for (struct hv_served *d = serve->devices; d && !ret; d = d->next)
 		if (d->zone == home->id)
-			hv_serve_keep(serve, home, d);
+			ret = hv_serve_keep(serve, home, d);
+	for (struct hv_served *d = serve->devices; d && ret; d = d->next)
+		if (d->zone == home->id)
+			hv_serve_unkeep(d, true);
 }
 
 /* As at this process's end: what is kept of its devices stays as it is. */

@@ -89,15 +89,17 @@ bool hv_serve_keeps(const struct hv_serve *serve, const struct hv_serve_home *ho
 	return true;
 }
 
-void hv_serve_keep(struct hv_serve *serve, const struct hv_serve_home *home, struct hv_served *dev)
+int hv_serve_keep(struct hv_serve *serve, const struct hv_serve_home *home, struct hv_served *dev)
 {
 	const struct hv_state_id id = identity(home, dev);
 	struct hv_err err;
 
-	if (hv_serve_keeps(serve, home) &&
-	    hv_state_create(serve->state_dir, &id, &dev->dev, &err) < 0)
-		hv_log_warn("%s: the zone will notice when this service ends: %s", dev->dev.name,
-			    err.msg);
+	if (!hv_serve_keeps(serve, home) ||
+	    !hv_state_create(serve->state_dir, &id, &dev->dev, &err))
+		return 0;
+	hv_log_warn("%s: zone %s will notice when this service ends: %s", dev->dev.name, home->name,
+		    err.msg);
+	return -err.code;
 }
 
 void hv_serve_unkeep(struct hv_served *dev, bool remove)
@@ -132,6 +134,7 @@ int hv_serve_take_up(struct hv_serve *serve, const struct hv_serve_home *home, s
 {
 	const char *missing = NULL;
 	unsigned int found = 0;
+	bool driven = false;
 	int ret = 0;
 
 	if (!hv_serve_keeps(serve, home)) {
@@ -146,6 +149,7 @@ int hv_serve_take_up(struct hv_serve *serve, const struct hv_serve_home *home, s
 			continue;
 		ret = hv_state_open(serve->state_dir, &id, &d->dev, hv_vzone_mem(home->vzone), err);
 		found += !ret;
+		driven |= !ret && hv_state_has_driver(d->dev.kept);
 		if (ret == -ENOENT) {
 			missing = d->dev.name;
 			ret = 0;
@@ -154,6 +158,9 @@ int hv_serve_take_up(struct hv_serve *serve, const struct hv_serve_home *home, s
 			hv_serve_blame(d->dev.name, &d->dev.origin, ret, err);
 		}
 	}
+	/* Whoever made them was killed before all were made: there is nothing to go on with. */
+	if (!ret && found && missing && !driven)
+		ret = -ENOENT;
 	if (!ret && found && missing)
 		ret = hv_err_set(err, ESTALE,
 				 "%s: nothing is kept of it, though of other devices of its zone",

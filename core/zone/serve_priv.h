@@ -75,8 +75,11 @@ uint64_t hv_serve_digest(const struct hv_spec_device *spec);
 uint64_t hv_serve_new_life(void); /* 0 when there is no randomness */
 /* Whether all devices of the zone can go on in another process, and are to. */
 bool hv_serve_keeps(const struct hv_serve *serve, const struct hv_serve_home *home);
-/* Before a device is attached: from now on its state is kept. That it cannot is a warning. */
-void hv_serve_keep(struct hv_serve *serve, const struct hv_serve_home *home, struct hv_served *dev);
+/*
+ * Before a device is attached: from now on its state is kept. That it cannot is a warning, and
+ * -errno: nothing of its zone may be kept then. 0 also where nothing is to be kept.
+ */
+int hv_serve_keep(struct hv_serve *serve, const struct hv_serve_home *home, struct hv_served *dev);
 /* After it was detached. */
 void hv_serve_unkeep(struct hv_served *dev, bool remove);
 /* An earlier life of the zone is over: what it had on goes off, and its files go. */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -23,6 +24,7 @@ struct box {
 	struct hv_loop *loop;
 	struct hv_serve *serve;
 	char state[128], log[2048];
+	struct hv_zone_spec *zone;
 };
 
 static struct box box;
@@ -66,7 +68,7 @@ static int setup(void **state)
 	hv_log_set_sink(take_line, NULL);
 	assert_int_equal(hv_loop_new(&box.loop, &f->err), 0);
 	open_service(f);
-	z = zf_zone(f, "linux1", 1);
+	z = box.zone = zf_zone(f, "linux1", 1);
 	d = zf_device(f, z, "blk", "root");
 	z->dtb.present = false;
 	image = hv_arena_array(hv_zone_set_arena(f->set), 1, sizeof(*image));
@@ -175,6 +177,59 @@ static void what_is_damaged_is_left_alone(void **state)
 	assert_true(hv_serve_has(box.serve, 1));
 }
 
+/* linux1 with a second device. Its file's path. */
+static const char *second(struct zf *f)
+{
+	static char path[256];
+	const struct hv_served *d;
+
+	zf_device(f, box.zone, "rng", "rng");
+	must_apply(f, 0);
+	d = hv_serve_find(box.serve, 1, "rng");
+	assert_non_null(d);
+	snprintf(path, sizeof(path), "%s/1-%llx-%llx", box.state, (unsigned long long)d->at,
+		 (unsigned long long)d->size);
+	return path;
+}
+
+/* Half of it would be refused, and its guest waited for for ever. */
+static void all_of_a_zone_is_kept_or_nothing(void **state)
+{
+	struct zf *f = *state;
+	const char *path = second(f);
+	char part[300];
+
+	assert_non_null(root()->dev.kept);
+	assert_int_equal(hv_zone_stop(&f->machine, 1, &f->err), 0);
+	snprintf(part, sizeof(part), "%s.new", path);
+	assert_int_equal(mkdir(part, 0700), 0);
+	must_apply(f, 0);
+	if (!strstr(box.log, "zone linux1 will notice when this service ends"))
+		fail_msg("%s", box.log);
+	assert_null(root()->dev.kept);
+	next_service(f);
+	must_apply(f, 0);
+	assert_non_null(strstr(box.log, "linux1 ran before this service did"));
+	assert_int_equal(rmdir(part), 0);
+}
+
+/* Killed between the files of a zone that no driver knows yet. */
+static void half_of_a_zone_begins_anew(void **state)
+{
+	struct zf *f = *state;
+	const char *path = second(f);
+
+	next_service(f);
+	assert_int_equal(unlink(path), 0);
+	must_apply(f, 0);
+	assert_non_null(strstr(box.log, "linux1 ran before this service did"));
+	assert_non_null(root()->dev.kept);
+	assert_false(hv_state_is_adopted(root()->dev.kept));
+	next_service(f);
+	must_apply(f, 0);
+	assert_true(hv_state_is_adopted(root()->dev.kept));
+}
+
 static void a_stopped_zone_leaves_nothing(void **state)
 {
 	struct zf *f = *state;
@@ -193,10 +248,9 @@ static void a_stopped_zone_leaves_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(the_next_service_goes_on),
-		TEST(a_zone_started_since_begins_anew),
-		TEST(what_is_damaged_is_left_alone),
-		TEST(a_stopped_zone_leaves_nothing),
+		TEST(the_next_service_goes_on),	     TEST(a_zone_started_since_begins_anew),
+		TEST(what_is_damaged_is_left_alone), TEST(all_of_a_zone_is_kept_or_nothing),
+		TEST(half_of_a_zone_begins_anew),    TEST(a_stopped_zone_leaves_nothing),
 	};
 
 	return cmocka_run_group_tests_name("adopt_apply", tests, NULL, NULL);
