@@ -141,7 +141,8 @@ void far_box_start(struct far_box *box, int adopted, char text[512])
 	if (!box->service) {
 		fcntl(box->wakeup, F_SETFD, 0);
 		exec_self((const char *const[]){ "far", "--serve", box->dir, wakeup, call, ready,
-						 wanted, serial, policy, NULL });
+						 wanted, serial, policy, box->screen ? "1" : "0",
+						 NULL });
 		_exit(127);
 	}
 	close(pipes[1]);
@@ -170,7 +171,7 @@ void far_box_end(struct far_box *box, int signal)
 
 bool far_box_serves(int argc, char **argv, int *code)
 {
-	if (argc != 9 || strcmp(argv[1], "--serve") != 0)
+	if (argc != 10 || strcmp(argv[1], "--serve") != 0)
 		return false;
 	*code = far_service(argv + 2);
 	return true;

@@ -24,6 +24,7 @@ struct far_box {
 	struct hv_guests *guests;
 	struct hv_guest *guest;
 	const char *serial, *policy; /* of the next service: see far_service.h */
+	bool screen;
 
 	/* private */
 	int wakeup, call;

@@ -148,7 +148,9 @@ int far_service(char **arg)
 			       .name = "eth1",
 			       .n_options = 1,
 			       .options = options + 3 },
+		[FAR_GPU] = { .type = "gpu", .name = "panel" },
 	};
+	const size_t n_slots = atoi(arg[7]) ? FAR_DEVICES : FAR_GPU;
 	struct far far = {
 		.hyp = { .ops = &far_ops, .name = "far", .speaker = "far", .arch = HV_ARCH_ARM64 },
 		.wakeup = atoi(arg[1]),
@@ -162,7 +164,7 @@ int far_service(char **arg)
 		.cpus = srig_zone(1).cpus,
 		.n_ram = 1,
 		.ram = &ram,
-		.n_slots = FAR_DEVICES,
+		.n_slots = n_slots,
 		.slots = slots,
 	};
 	struct hv_serve_opts opts = { .state_dir = state, .made = set_policy, .event_arg = arg[6] };
@@ -176,7 +178,7 @@ int far_service(char **arg)
 	snprintf(state, sizeof(state), "%s/devices", arg[0]);
 	snprintf(memory, sizeof(memory), "%s/memory", arg[0]);
 	far.memory = open(memory, O_RDWR | O_CLOEXEC);
-	for (unsigned int i = 0; i < FAR_DEVICES; i++)
+	for (unsigned int i = 0; i < n_slots; i++)
 		slots[i] = (struct hv_device_slot){
 			.spec = &specs[i], .at = SRIG_SLOT(i), .size = 0x200, .irq = SRIG_IRQ(i)
 		};
