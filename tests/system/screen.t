@@ -128,6 +128,18 @@ $m->until_says(q{hvsh attach -e 'print(zones.panel:device("real").gone)'}, qr/^f
 press_text("echo back\n");
 ok($picture = shows(qr/^back$/), 'and is used in its place');
 
+# Killed: the next service shows what there was, and the zone writes on.
+$m->must('kill -9 $(cat /run/service.pid); wait $(cat /run/service.pid) 2>/dev/null; true');
+serve_script($m, 'boot_screen.lua', 'panel');
+unlike(service_log($m), qr/and they wait|left alone|begin anew/, 'a new service goes on where a killed one was');
+ok(displayed($picture), 'and shows what the zone has written before');
+lua('assert(keys:text("echo survived\n", {timeout = "60s"}))');
+ok($picture = shows(qr/^survived$/), 'the zone writes on');
+ok(displayed($picture), 'on the display as well');
+press_text("echo look\n");
+ok($picture = shows(qr/^look$/), "and zone0's keyboard is still its own");
+is(lives($m, 'panel'), 1, 'all of it in one life');
+
 # The display lent to others: the zone writes on, unseen.
 lua('assert(screen:release())');
 lua('assert(keys:text("echo later\n", {timeout = "60s"}))');
