@@ -252,9 +252,6 @@ static int custom_contain(lua_State *L)
 	luaL_newmetatable(L, CONTAINED);
 	lua_setmetatable(L, -2);
 	hv_task_own(L, -1);
-	/* The task goes on as it was resumed: nobody was watching then. */
-	(void)hv_interrupt_watch(&c->watch);
-	(void)hv_interrupt_enter(L);
 	return 1;
 }
 

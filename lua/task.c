@@ -327,6 +327,9 @@ void hv_task_own(lua_State *L, int idx)
 	lua_setiuservalue(L, -2, HV_TASK_OWNER);
 	lua_pop(L, 2);
 	running->owner = lua_touserdata(L, idx);
+	/* The one before may be collected from now on: nothing may ask it any more. */
+	(void)hv_interrupt_watch(running->owner);
+	(void)hv_interrupt_enter(L);
 }
 
 const struct hv_task *hv_task_running(lua_State *L)

@@ -75,7 +75,7 @@ unsigned int hv_tasks_alive(lua_State *L);
  * owner.
  */
 struct hv_interrupt_watch;
-/* The running task gets the userdata at idx; nil = nobody. */
+/* The running task gets the userdata at idx, whose watch is asked from now on; nil = nobody. */
 void hv_task_own(lua_State *L, int idx);
 /* Of the running task; NULL = none. Pushes it if there is one. */
 struct hv_interrupt_watch *hv_task_push_owner(lua_State *L);

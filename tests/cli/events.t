@@ -294,4 +294,30 @@ wait $last
 code=$? out=$(cat last.txt) err=$(cat last.err)
 is 1 "it ends with the service"
 err_has "the service ended" "and says so"
+
+# Made to happen by what a prompt has left behind: that is gone for good while the callback computes. Memory that is
+# given back is filled.
+cat >long.lua <<'LUA'
+dofile "boot_zones.lua"
+zones.linux1:on("exit", function()
+	collectgarbage()
+	collectgarbage()
+	local till = os.clock() + 0.5
+	while os.clock() < till do end
+	io.stderr:write "the callback is over\n"
+end)
+LUA
+export MALLOC_PERTURB_=165
+serve long.lua linux2
+unset MALLOC_PERTURB_
+sim attach -e 'spawn(function() while not left do sleep "10ms" end zones.linux1:stop() end)'
+is 0 "a prompt that leaves a task behind"
+sim attach -e 'left = true'
+until_file service.log "the callback is over"
+out_has "the callback is over" "a callback may compute after the prompt behind its event has gone"
+sim attach -e '6 * 7'
+is 0 "and the service goes on"
+out_is 42
+sim stop
+wait $service
 finish
