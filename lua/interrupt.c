@@ -120,6 +120,20 @@ void hv_interrupt_also_ends(void)
 	sigaction(SIGHUP, &action, NULL);
 }
 
+void hv_interrupt_end(void)
+{
+	static const int taken[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction action;
+
+	running = NULL;
+	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
+		if (sigaction(taken[i], NULL, &action) || action.sa_handler != on_signal)
+			continue;
+		action.sa_flags |= SA_RESTART;
+		sigaction(taken[i], &action, NULL);
+	}
+}
+
 int hv_interrupt_signal(void)
 {
 	return pending;
@@ -204,7 +218,8 @@ void hv_interrupt_clear(void)
 {
 	pending = 0;
 	raised = 0;
-	lua_sethook(running, NULL, 0, 0);
+	if (running)
+		lua_sethook(running, NULL, 0, 0);
 }
 
 void hv_interrupt_settled(void)

@@ -27,6 +27,12 @@ void hv_interrupt_also_ends(void);
 /* Which signal it was; 0 = none. */
 int hv_interrupt_signal(void);
 
+/*
+ * The state is about to be freed, or nothing is left to be done but the end of the process: there is
+ * no Lua to be stopped any more, and a signal interrupts no write. The third one still ends it.
+ */
+void hv_interrupt_end(void);
+
 /* The loop whose wait Ctrl-C ends, too; NULL = none any more. */
 void hv_interrupt_wakes(struct hv_loop *loop);
 

@@ -317,6 +317,7 @@ static int protected_main(lua_State *L)
 static void close_session(void)
 {
 	hv_session_close(&session);
+	hv_interrupt_end();
 }
 
 static int start(struct hv_command_line *cl)
@@ -358,6 +359,7 @@ static int start(struct hv_command_line *cl)
 		code = hv_interrupted() ? 128 + hv_interrupt_signal() : HV_EXIT_FAILED;
 	}
 	hv_tasks_close(L);
+	hv_interrupt_end();
 	lua_close(L);
 	return code;
 }

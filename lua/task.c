@@ -159,6 +159,8 @@ static int guard_gc(lua_State *L)
 {
 	struct hv_tasks *tasks = hv_session_of(L)->tasks;
 
+	/* Through os.exit as well. */
+	hv_interrupt_end();
 	if (!tasks)
 		return 0;
 	while (tasks->newest)

@@ -156,6 +156,48 @@ done
 run hvsh -e 'print(os.execute("yes | head -n 1 >/dev/null; exit 3"))'
 out_has 3 "programs a script starts get SIGPIPE as usual"
 
+# A signal while output waits for its reader, and nothing else of the script is there any more. Memory that is given back
+# is filled.
+cat >full.pl <<'PERL'
+use Fcntl;
+my ($signal, @command) = @ARGV;
+pipe(my $reader, my $writer) or die;
+fcntl($writer, F_SETFL, O_NONBLOCK);
+my $full = 0;
+for my $n (4096, 1) { while (my $wrote = syswrite $writer, "-" x $n) { $full += $wrote } }
+fcntl($writer, F_SETFL, 0);
+my $pid = fork;
+if (!$pid) {
+	$SIG{$signal} = "DEFAULT";
+	open STDOUT, ">&", $writer or die;
+	exec @command or die;
+}
+close $writer;
+# Ten times in a row.
+sub becomes {
+	my ($pattern) = @_;
+	my $times = 0;
+	for (my $i = 0; $i < 1200 && $times < 10; $i++) {
+		open my $status, "<", "/proc/$pid/status" or return;
+		$times = join("", <$status>) =~ $pattern ? $times + 1 : 0;
+		select undef, undef, undef, 0.05;
+	}
+}
+becomes(qr/^State:\tS/m);
+kill $signal, $pid;
+becomes(qr/^State:\t[SZ].*^SigPnd:\t0+\nShdPnd:\t0+\n/ms);
+my $text = do { local $/; <$reader> };
+waitpid $pid, 0;
+printf "%s, signal %d, exit code %d\n", substr($text, $full), $? & 127, $? >> 8;
+PERL
+while_full() {
+	run env MALLOC_PERTURB_=165 timeout 120 perl full.pl "$1" "$HVSH" -e "$2"
+	out_is "all of it, signal 0, exit code 0" "$3"
+}
+while_full INT 'io.write "all of it"' "Ctrl-C while output waits for its reader"
+while_full INT 'io.write "all of it" os.exit(0, true)' "and behind os.exit that closes the state"
+while_full INT 'io.write "all of it" os.exit(0)' "and that does not"
+
 # ---- the old tool's name
 ln -s "$HVSH" hvisor
 run ./hvisor --sim zone list
