@@ -52,6 +52,24 @@ static void on_signal(struct hv_source *src, const struct signalfd_siginfo *info
 	hv_task_spawn(L, 1, l->name);
 }
 
+static void ignore(int signo)
+{
+	(void)signo;
+}
+
+/*
+ * Its default is to end the process at once, also while devices are closed behind the last
+ * listener. Those of the others that end it are taken over where there are devices. A handler
+ * instead of SIG_IGN: programs that a script starts get the default back.
+ */
+static void take_usr2(void)
+{
+	struct sigaction action = { .sa_handler = ignore, .sa_flags = SA_RESTART };
+
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGUSR2, &action, NULL);
+}
+
 /* signal_listen(name, f) -> what closes it, or false and the names there are; f(pid) becomes a task each time */
 static int signal_listen(lua_State *L)
 {
@@ -82,6 +100,8 @@ static int signal_listen(lua_State *L)
 	lua_pop(L, 1);
 	lua_pushvalue(L, 2);
 	l->function = luaL_ref(L, LUA_REGISTRYINDEX);
+	if (signals[i].number == SIGUSR2)
+		take_usr2();
 	if (hv_loop_add_signal(loop, signals[i].number, on_signal, l, &l->source, &err) < 0)
 		return hv_bind_fail(L, &err);
 	return 1;

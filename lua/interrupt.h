@@ -28,8 +28,8 @@ void hv_interrupt_also_ends(void);
 int hv_interrupt_signal(void);
 
 /*
- * The state is about to be freed, or nothing is left to be done but the end of the process: there is
- * no Lua to be stopped any more, and a signal interrupts no write. The third one still ends it.
+ * The state is about to be freed, or nothing is left to be done but the end of the process: there
+ * is no Lua to be stopped any more, and a signal interrupts no write. The third one still ends it.
  */
 void hv_interrupt_end(void);
 

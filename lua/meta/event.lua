@@ -37,7 +37,8 @@ event = {}
 function event.listen(f) end
 
 ---Calls a function, as a task, each time this process gets a signal. While there is a listener the signal does nothing
----else: one for "TERM" must end the process itself, with os.exit. The script does not go on for it.
+---else: one for "TERM" must end the process itself, with os.exit. Once the last listener is closed the signal does what it
+---did before, except that "USR2" does nothing. The script does not go on for it.
 ---
 ---Errors: EMFILE when no descriptor is left. A name that is none of these is an error.
 ---

@@ -185,7 +185,7 @@ sub becomes {
 }
 becomes(qr/^State:\tS/m);
 kill $signal, $pid;
-becomes(qr/^State:\t[SZ].*^SigPnd:\t0+\nShdPnd:\t0+\n/ms);
+becomes(qr/^State:\tZ|^State:\tS.*^SigPnd:\t0+\nShdPnd:\t0+\n/ms);
 my $text = do { local $/; <$reader> };
 waitpid $pid, 0;
 printf "%s, signal %d, exit code %d\n", substr($text, $full), $? & 127, $? >> 8;
@@ -197,6 +197,10 @@ while_full() {
 while_full INT 'io.write "all of it"' "Ctrl-C while output waits for its reader"
 while_full INT 'io.write "all of it" os.exit(0, true)' "and behind os.exit that closes the state"
 while_full INT 'io.write "all of it" os.exit(0)' "and that does not"
+while_full USR2 'event.signal("USR2", function() end) io.write "all of it"' "a signal that a script has listened to"
+run hvsh -e 'event.signal("USR2", print):close() os.execute("kill -USR2 $PPID") print "still here"'
+is 0 "one that comes after its listener was closed"
+out_is "still here"
 
 # ---- the old tool's name
 ln -s "$HVSH" hvisor
