@@ -38,9 +38,11 @@ void hv_bind_push_input(lua_State *L, struct hv_vdev *dev);
 void hv_bind_custom(lua_State *L); /* devices whose model is a script */
 /* What such a device says of itself, into the table on top. */
 void hv_bind_push_custom(lua_State *L, struct hv_vdev *dev);
-/* Something has happened to it: its model is told. In the loop; raises nothing. */
+/* Something has happened to it: its model is told, and may end it. In the loop; raises nothing. */
 struct hv_served;
 void hv_bind_custom_event(lua_State *L, struct hv_served *dev);
+/* Some have ended: so do the tasks of their models. Where any device may end; raises nothing. */
+void hv_bind_custom_ended(lua_State *L);
 void hv_bind_gpu(lua_State *L); /* screenshots, screens */
 /* What a graphics card shows, into the table on top. */
 void hv_bind_push_gpu(lua_State *L, struct hv_vdev *dev);

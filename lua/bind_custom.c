@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <lauxlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -40,32 +41,50 @@ void hv_bind_push_custom(lua_State *L, struct hv_vdev *dev)
 
 /* ---- what has happened */
 
+/* (handle, or nil when some have ended) */
 static int call_look(lua_State *L)
 {
-	const struct hv_served *dev = lua_touserdata(L, 1);
-
 	if (lua_rawgetp(L, LUA_REGISTRYINDEX, &look_key) != LUA_TFUNCTION)
 		return 0;
-	lua_pushinteger(L, (lua_Integer)dev->serial);
+	lua_insert(L, 1);
 	lua_call(L, 1, 0);
 	return 0;
 }
 
-void hv_bind_custom_event(lua_State *L, struct hv_served *dev)
+/* The handle, or nil, is on top. */
+static void tell(lua_State *L, const char *whose)
 {
-	if (!lua_checkstack(L, 8))
-		return;
 	lua_pushcfunction(L, call_look);
-	lua_pushlightuserdata(L, dev);
+	lua_insert(L, -2);
 	if (lua_pcall(L, 1, 0, 0) == LUA_OK)
 		return;
-	hv_log_error("%s: its model cannot be called: %s", dev->dev.name,
+	hv_log_error("%s cannot be called: %s", whose,
 		     lua_tostring(L, -1) ?: "an error that is no text");
 	lua_pop(L, 1);
 }
 
+void hv_bind_custom_event(lua_State *L, struct hv_served *dev)
+{
+	char whose[HV_ERR_MSG_MAX];
+
+	if (!lua_checkstack(L, 8))
+		return;
+	/* It may be gone afterwards. */
+	snprintf(whose, sizeof(whose), "%s: its model", dev->dev.name);
+	lua_pushinteger(L, (lua_Integer)dev->serial);
+	tell(L, whose);
+}
+
+void hv_bind_custom_ended(lua_State *L)
+{
+	if (!lua_checkstack(L, 8))
+		return;
+	lua_pushnil(L);
+	tell(L, "the models of devices that have ended");
+}
+
 /* custom_listen(function): it gets the handle of a device where there is something to be looked at,
- * also when that is gone */
+ * and nil where some are gone */
 static int custom_listen(lua_State *L)
 {
 	luaL_checktype(L, 1, LUA_TFUNCTION);

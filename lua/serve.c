@@ -94,8 +94,9 @@ void hv_serve_unwatch(struct hv_session *s)
 
 bool hv_serve_alive(lua_State *L)
 {
-	const struct hv_session *s = hv_session_of(L);
+	struct hv_session *s = hv_session_of(L);
 
+	hv_session_settle(s);
 	return (s->serve && hv_serve_count(s->serve)) || hv_tasks_alive(L) || hv_events_alive(s);
 }
 

@@ -10,7 +10,7 @@
 /* What a process that serves zones does besides: it watches them, and goes on after its script. */
 
 /* Something is left that only this process can do: devices of zones, tasks, timers, zones that a
- * script waits for. */
+ * script waits for. Settles the session; not from a script. */
 bool hv_serve_alive(lua_State *L);
 
 /*

@@ -330,12 +330,43 @@ static void on_event(struct hv_served *dev, enum hv_vdev_event event, const char
 {
 	struct hv_session *s = arg;
 
-	if (!s->closed && !strcmp(dev->type, "custom"))
-		hv_bind_custom_event(s->L, dev);
 	if (event == HV_EV_INPUT)
 		hv_cond_wake(&s->console_input);
 	else
 		hv_events_device(s, dev, event, message);
+	/* A __close handler of its model may end the device. */
+	if (!s->closed && !strcmp(dev->type, "custom"))
+		hv_bind_custom_event(s->L, dev);
+}
+
+static void on_customs_ended(struct hv_loop *loop, struct hv_post *post)
+{
+	struct hv_session *s = post->arg;
+
+	(void)loop;
+	hv_bind_custom_ended(s->L);
+}
+
+static void on_ended(const struct hv_served *dev, void *arg)
+{
+	struct hv_session *s = arg;
+	struct hv_err err;
+
+	/* Who waits for a console looks once more, and finds its end. */
+	hv_cond_wake(&s->console_input);
+	/* The loop is there since the devices are. */
+	if (!s->closed && !strcmp(dev->type, "custom"))
+		hv_loop_defer(hv_session_loop(s, &err), &s->customs_ended);
+}
+
+void hv_session_settle(struct hv_session *s)
+{
+	struct hv_err err;
+
+	if (!atomic_load(&s->customs_ended.queued))
+		return;
+	hv_loop_unpost(hv_session_loop(s, &err), &s->customs_ended);
+	hv_bind_custom_ended(s->L);
 }
 
 static int on_made(struct hv_served *dev, const struct hv_spec_device *spec, void *arg,
@@ -350,6 +381,7 @@ static int open_serve(struct hv_session *s, struct hv_err *err)
 		.lock_path = s->sim ? NULL : BRIDGE_LOCK,
 		.loop = hv_session_loop(s, err),
 		.event = on_event,
+		.ended = on_ended,
 		.made = on_made,
 		.event_arg = s,
 		.harmless = s->sim,
@@ -357,6 +389,9 @@ static int open_serve(struct hv_session *s, struct hv_err *err)
 		.state_dir = s->sim ? NULL : STATE_DIR,
 	};
 
+	/* It may wait to be called for an earlier machine's devices: the loop's fields stay. */
+	s->customs_ended.fn = on_customs_ended;
+	s->customs_ended.arg = s;
 	return opts.loop ? hv_serve_new(s->hyp, &opts, &s->serve, err) : -err->code;
 }
 

@@ -69,6 +69,7 @@ struct hv_session {
 	bool watch_failed;
 	bool closed;
 	struct hv_cond console_input; /* a console has output, or room for input */
+	struct hv_post customs_ended; /* devices have, and their models have not heard of it */
 };
 
 enum hv_need {
@@ -114,6 +115,12 @@ int hv_session_populate(struct hv_session *session, struct hv_err *err);
  * that run already begin anew, and look for them once.
  */
 int hv_session_run_guests(struct hv_session *session, struct hv_err *err);
+
+/*
+ * Models whose devices have ended are told now, and not in the loop's next round: their tasks do
+ * not count as work to be done. Not from a script.
+ */
+void hv_session_settle(struct hv_session *session);
 
 /* The first thing in which two descriptions differ ("RAM", "CPUs", …); NULL when in none. */
 const char *hv_board_difference(const struct hv_board *a, const struct hv_board *b);

@@ -36,6 +36,7 @@ int hv_serve_new(struct hv_hyp *hyp, const struct hv_serve_opts *opts, struct hv
 	serve->hyp = hyp;
 	serve->loop = opts->loop;
 	serve->event = opts->event;
+	serve->ended = opts->ended;
 	serve->made = opts->made;
 	serve->event_arg = opts->event_arg;
 	serve->harmless = opts->harmless;
@@ -169,8 +170,8 @@ static void end_device(struct hv_served *dev)
 	if (serve->service)
 		hv_service_detach(serve->service, &dev->dev);
 	hv_serve_unkeep(dev, !serve->left);
-	/* Who waits for a console looks once more, and finds its end. */
-	tell(dev, HV_EV_INPUT, NULL);
+	if (serve->ended)
+		serve->ended(dev, serve->event_arg);
 	hv_vdev_destroy(&dev->dev);
 	free_device(dev);
 }

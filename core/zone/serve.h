@@ -55,6 +55,13 @@ typedef void hv_served_event_fn(struct hv_served *dev, enum hv_vdev_event event,
 				const char *message, void *arg);
 
 /*
+ * Called for each device that ends, before it is freed and in the midst of what ends it: looks at
+ * nothing else here, changes nothing, and calls nobody who might. What is to be done about it waits
+ * for the next round of the loop.
+ */
+typedef void hv_served_ended_fn(const struct hv_served *dev, void *arg);
+
+/*
  * Called for each device that was made from a specification, before it is in any window: what is
  * done here is done before the guest's first request. -errno and a message that begins with the
  * device's name: there is no such device. It may use hv_serve_by_serial, and changes no zone.
@@ -66,8 +73,9 @@ struct hv_serve_opts {
 	const char *lock_path;	   /* as hv_service_opts; copied; NULL = none */
 	struct hv_loop *loop;	   /* outlives it */
 	hv_served_event_fn *event; /* may be NULL */
+	hv_served_ended_fn *ended; /* may be NULL */
 	hv_served_made_fn *made;   /* may be NULL */
-	void *event_arg;	   /* of both */
+	void *event_arg;	   /* of all three */
 	/*
 	 * Nothing of this machine is changed: disks forget what is written, networks are
 	 * joined to switches inside, consoles have neither log file nor pty.

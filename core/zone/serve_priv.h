@@ -38,6 +38,7 @@ struct hv_serve {
 	struct hv_loop *loop;
 	char *lock_path;
 	hv_served_event_fn *event;
+	hv_served_ended_fn *ended;
 	hv_served_made_fn *made;
 	void *event_arg;
 	bool harmless;

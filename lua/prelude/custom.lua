@@ -190,6 +190,17 @@ function look(h)
 	end
 end
 
-core.custom_listen(look)
+-- What the __close handlers of their tasks do may end others: those have a round of their own.
+local function look_at_ended()
+	local ended = {}
+	for h in pairs(served) do
+		if not core.custom_life(h) then ended[#ended + 1] = h end
+	end
+	for _, h in ipairs(ended) do look(h) end
+end
+
+core.custom_listen(function(h)
+	if h then look(h) else look_at_ended() end
+end)
 
 return custom

@@ -162,6 +162,46 @@ is 0 "devices come and go"
 out_has "custom linux1/late3: idle	true	axc	EAGAIN
 detached" "each with a configuration of its own"
 
+# close_with CODE: stops a zone while a request of its custom device waits, in whose __close handler that code is run.
+close_with() {
+	with <<LUA
+local asked
+local z = boot("linux1", {
+	custom "bad" {id = 4, queues = {{request = function()
+		local c <close> = setmetatable({}, {__close = function() $1 end})
+		asked = true
+		sleep "10m"
+	end}}},
+	blk "root" {image = "images/rootfs1.ext4", snapshot = true},
+})
+assert(until_true(function() return asked end))
+print("stopped", zones.linux1:stop())
+LUA
+}
+# Freed memory is not what it was.
+export MALLOC_PERTURB_=165
+close_with 'local root = zones.linux1:device "root" print("root", root) if root then root:detach() end'
+is 0 "a request whose device ends"
+out_is "stopped	true
+root	nil" "its handler finds the devices of the zone gone"
+err_lacks "nothing is left to serve" "what is cancelled is not waited for"
+close_with 'os.exit(3)'
+is 3 "the handler may end the program"
+out_is "stopped	true"
+with <<'LUA'
+local told, closed
+event.listen(function(e) if e.what == "broken" then told = ("%s/%s"):format(e.zone, e.device) end end)
+local z = boot("linux1", {custom "bad" {id = 4, timeout = "300ms", queues = {{request = function()
+	local c <close> = setmetatable({}, {__close = function() closed = zones.linux1:device "bad":detach() end})
+	sleep "10m"
+end}}}})
+print(until_true(function() return told and closed end), told, closed, (z:device "bad"))
+assert(zones.stop())
+LUA
+is 0 "it may detach its own device"
+out_is "true	linux1/bad	true	nil" "of which is still told what has happened"
+unset MALLOC_PERTURB_
+
 # Functions stay in the process that has read them.
 cat >service.lua <<'LUA'
 local z = zone "other" {
