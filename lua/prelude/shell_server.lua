@@ -9,34 +9,35 @@ local server = {}
 -- Bytes of one statement.
 local STATEMENT = 256 << 10
 
--- Sends "done" behind the statement's output, however it ends.
-local function at_end(channel, number, result)
-	return setmetatable({}, { __close = function()
-		if not result.state then
-			channel:write "hvsh: interrupted\n"
-			result.interrupted, result.failed = true, true
-		end
-		channel:finish(json.encode {
-			event = "done", statement = number, state = result.state or "done", failed = result.failed,
-			interrupted = result.interrupted,
-		})
-	end })
+-- What became of a statement; its end is told once and behind its output, however it ends.
+local Statement = {}
+
+function Statement.__close(statement)
+	if statement.told then return end
+	statement.told = true
+	if not statement.state then
+		statement.channel:write "hvsh: interrupted\n"
+		statement.interrupted, statement.failed = true, true
+	end
+	statement.channel:finish(json.encode {
+		event = "done", statement = statement.number, state = statement.state or "done", failed = statement.failed,
+		interrupted = statement.interrupted,
+	})
 end
 
-local function run(channel, sh, number, text)
-	channel:begin(number)
-	local result = { failed = false }
+local function run(channel, sh, statement, text)
+	channel:begin(statement.number)
 	function sh.err(message)
-		result.failed = true
+		statement.failed = true
 		channel:write(message)
 	end
-	local _ <close> = at_end(channel, number, result)
+	local _ <close> = statement
 	local ok, state = channel:try(sh.run, sh, text)
 	if not ok then
 		sh.err(("hvsh: %s\n"):format(tostring(state)))
 		state = "done"
 	end
-	result.state = state
+	statement.state = state
 end
 
 local answers = {}
@@ -49,13 +50,17 @@ function answers.run(s, event)
 	s.parts, s.size = {}, 0
 	s.number = math.tointeger(event.statement)
 	if not s.number then return nil, "a statement without a number" end
-	s.task = core.spawn(("statement %d of %s"):format(s.number, s.who), run, s.channel, s.sh, s.number, text)
+	s.statement = setmetatable({ channel = s.channel, number = s.number, failed = false }, Statement)
+	s.task = core.spawn(("statement %d of %s"):format(s.number, s.who), run, s.channel, s.sh, s.statement, text)
 	return true
 end
 
 -- One that computes was interrupted before this could be read.
 function answers.interrupt(s, event)
-	if s.task and event.statement == s.number then s.task:cancel() end
+	if not s.task or event.statement ~= s.number then return true end
+	s.task:cancel()
+	-- One that has not begun has nothing to close.
+	Statement.__close(s.statement)
 	return true
 end
 

@@ -147,6 +147,31 @@ touch begun
 for ((i = 0; i < 300; i++)); do [ -e after ] && break; sleep 0.1; done
 [ -e after ]; tap $? "tasks outlive the prompt they were begun at"
 
+# Statements and interruptions of them that are read together: a client of its own prints what becomes of each.
+cat >raw.pl <<'PERL'
+use IO::Socket::UNIX;
+alarm 60;
+my $s = IO::Socket::UNIX->new(Peer => "m/control") or die;
+sub frame { my ($type, $channel, $bytes) = @_; pack("VCCv", length $bytes, $type, 0, $channel) . $bytes }
+sub bytes { my $got = ""; while (length $got < $_[0]) { sysread $s, $got, $_[0] - length $got, length $got or exit } $got }
+sub get { my ($size, $type, undef, $channel) = unpack "VCCv", bytes(8); ($type, bytes($size)) }
+syswrite $s, frame(1, 0, q({"protocol":1,"oldest":1})) . frame(2, 0, pack("V", 1) . q({"request":"shell","cols":80}));
+my ($type, $text, $channel);
+until ($channel) { ($type, $text) = get; ($channel) = $text =~ /"channel": ?(\d+)/ if $type == 3 }
+syswrite $s, frame(6, $channel, pack("V", 65536));
+until ($type == 6) { ($type) = get }
+sub statement { my ($n, $code) = @_; frame(5, $channel, $code) . frame(4, $channel, qq({"event":"run","statement":$n})) }
+my $interrupt = frame(4, $channel, q({"event":"interrupt","statement":1}));
+syswrite $s, statement(1, q(print "began" sleep "10m")) . $interrupt . $interrupt;
+for my $n (1, 2) {
+	do { ($type, $text) = get; print $text if $type == 5 } until $type == 4 && $text =~ /"done"/;
+	print $text =~ /"statement": ?$n\b/ ? "done $n" : $text, $text =~ /"interrupted": ?true/ ? " interrupted\n" : "\n";
+	syswrite $s, statement(2, q(print "next")) if $n == 1;
+}
+PERL
+run timeout 120 perl raw.pl
+out_is $'hvsh: interrupted\ndone 1 interrupted\nnext\ndone 2' "an interruption that comes with its statement"
+
 # ---- one that does not read
 
 mkfifo pipe
