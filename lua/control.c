@@ -217,6 +217,14 @@ static int control_console(lua_State *L)
 	return 1;
 }
 
+/* control_connected(connection) -> whether the client is still there; when it goes, control.gone is
+ * told */
+static int control_connected(lua_State *L)
+{
+	lua_pushboolean(L, find_conn(hv_session_of(L), luaL_checkinteger(L, 1)) != NULL);
+	return 1;
+}
+
 /* control_event(connection, text) -> true; false: the client is gone. One that does not read is
  * told later how many it has missed. */
 static int control_event(lua_State *L)
@@ -472,10 +480,15 @@ static int working_folder(lua_State *L)
 void hv_bind_control(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-		{ "control_reply", control_reply },   { "control_console", control_console },
-		{ "console_attach", console_attach }, { "control_connect", control_connect },
-		{ "working_folder", working_folder }, { "control_event", control_event },
-		{ "shell_open", shell_open },	      { NULL, NULL },
+		{ "control_reply", control_reply },
+		{ "control_console", control_console },
+		{ "console_attach", console_attach },
+		{ "control_connect", control_connect },
+		{ "working_folder", working_folder },
+		{ "control_event", control_event },
+		{ "shell_open", shell_open },
+		{ "control_connected", control_connected },
+		{ NULL, NULL },
 	};
 
 	luaL_setfuncs(L, functions, 0);

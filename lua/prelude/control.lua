@@ -206,6 +206,8 @@ end
 -- {"request":"events"} -> {"events": true}; from now on all of them come, as events of the connection.
 function answers.events(_, connection)
 	if watched[connection] then return { events = true } end
+	-- Of one that had gone before its turn came, nobody would say so again.
+	if not core.control_connected(connection) then return nil, "EPIPE: the client has gone", "EPIPE" end
 	watched[connection] = require("hvsh.event").listen(function(e) core.control_event(connection, json.encode(e)) end)
 	return { events = true }
 end

@@ -261,6 +261,47 @@ run hvsh read.lua
 is 0 "one object on each line"
 out_lacks "nil" "of every kind: $out"
 
+# One that goes while what it asks for waits behind the requests of others: nothing is sent to it.
+cat >gone.pl <<'PERL'
+use IO::Socket::UNIX;
+alarm 60;
+$SIG{PIPE} = "IGNORE";
+sub frame { my ($type, $bytes) = @_; pack("VCCv", length $bytes, $type, 0, 0) . $bytes }
+my @s = map { IO::Socket::UNIX->new(Peer => "m/control") or die } 1 .. 3;
+for (@s) {
+	syswrite $_, frame(1, q({"protocol":1,"oldest":1})) . frame(2, pack("V", 99) . q({"request":"log"}));
+	sysread $_, my $reply, 4096;
+}
+kill STOP => $ARGV[0];
+for my $s (@s[0, 1]) { syswrite $s, join "", map { frame(2, pack("V", $_) . q({"request":"list"})) } 1 .. 64 }
+syswrite $s[2], frame(2, pack("V", 1) . q({"request":"events"}));
+close $s[2];
+kill CONT => $ARGV[0];
+PERL
+cat >lost.lua <<'LUA'
+do
+	local core, event, lost, heard = require "hvsh.core", require "hvsh.event", 0, false
+	local send, stop = core.control_event, event.listen(function() heard = true end)
+	core.control_event = function(...)
+		local there = send(...)
+		if not there then lost = lost + 1 end
+		return there
+	end
+	event.emit {event = "device", what = "ready", zone = "linux1", device = "root"}
+	while not heard do sleep "1ms" end
+	stop()
+	core.control_event = send
+	print(lost)
+end
+LUA
+for ((i = 0; i < 5; i++)); do perl gone.pl "$(cat m/lock)"; done
+for ((i = 0; i < 50; i++)); do
+	sim attach -e "$(cat lost.lua)"
+	[ "$out" = 0 ] && break
+	sleep 0.1
+done
+out_is 0 "who has gone before its turn is told nothing"
+
 # One that never reads: the service goes on, and the events of all others with it.
 perl -MIO::Socket::UNIX -e '
 	my $s = IO::Socket::UNIX->new(Peer => "m/control") or exit 1;
