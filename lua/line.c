@@ -426,6 +426,29 @@ static int begin(struct hv_err *err)
 	return rc;
 }
 
+/* Whatever there is of it. */
+static void end_line(void)
+{
+	show_line();
+	if (ed.state == READING) {
+		hv_rl.callback_handler_remove();
+		ed.state = IDLE;
+	}
+	if (ed.state != TYPED) {
+		hv_paste_drop();
+		putc('\n', *hv_rl.outstream);
+		fflush(*hv_rl.outstream);
+	}
+	finish();
+}
+
+/* A task may end the process while a line is typed. */
+static void leave(void)
+{
+	if (ed.state == READING)
+		end_line();
+}
+
 /* A line that was pasted; the loop has its turn, so that Ctrl-C is heard. */
 static bool take_pasted(const char *prompt, struct hv_err *err)
 {
@@ -466,17 +489,7 @@ int hv_line_read(const char *prompt, const char **line, struct hv_err *err)
 	set_typing(true);
 	while (ed.state == READING && rc >= 0 && !hv_interrupted())
 		rc = go_round(err);
-	show_line();
-	if (ed.state == READING) {
-		hv_rl.callback_handler_remove();
-		ed.state = IDLE;
-	}
-	if (ed.state != TYPED) {
-		hv_paste_drop();
-		putc('\n', *hv_rl.outstream);
-		fflush(*hv_rl.outstream);
-	}
-	finish();
+	end_line();
 	if (rc < 0)
 		return rc;
 	*line = ed.line;
@@ -506,10 +519,14 @@ static bool same_terminal(int a, int b)
 
 int hv_line_open(struct hv_loop *loop, hv_line_complete_fn *complete, void *arg, struct hv_err *err)
 {
+	static bool at_exit;
 	int rc = hv_readline_load(err);
 
 	if (rc < 0)
 		return rc;
+	if (!at_exit && atexit(leave))
+		return hv_err_nomem(err);
+	at_exit = true;
 	ed.loop = loop;
 	ed.complete = complete;
 	ed.arg = arg;

@@ -180,6 +180,8 @@ int hv_repl(lua_State *L)
 		return HV_EXIT_FAILED;
 	}
 	hv_session_of(L)->mode = HV_MODE_REPL;
+	/* The terminal is to be as it was. */
+	hv_interrupt_also_ends();
 	printf("hvsh %s (%s). help() explains, .help has commands, Ctrl-D leaves.\n", HVSH_VERSION,
 	       LUA_VERSION);
 	fflush(stdout);

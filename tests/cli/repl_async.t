@@ -95,6 +95,33 @@ sees "closing 3 devices" "the end closes them"
 sees "left with 0"
 end
 
+# What ends the process while a line is typed leaves the terminal as it was.
+cat >terminal.sh <<'SH'
+echo "left with $?: $(stty -a | tr -s ' ;' '\n' | grep -xE -- '-?(icanon|echo)' | tr '\n' ' ')"
+sleep 60
+SH
+begin_watched() {
+	T new-session -d -x 80 -y 40 "'$HVSH' --sim 2>&1; . '$work/terminal.sh'"
+	sees "hvsh(sim)> "
+}
+begin_watched
+type_line 'spawn(function() while not io.open "leave" do sleep "20ms" end os.exit(3) end)'
+sees "waiting"
+T send-keys -l 'half a line'
+sees "> half a line"
+: >leave
+sees $'> half a line\nleft with 3: icanon echo' "os.exit in a task while a line is typed"
+end
+begin_watched
+type_line 'do local f <close> = io.open("pid", "w") f:write((io.open("/proc/self/stat"):read "n")) end'
+type_line '"writ" .. "ten"'
+sees "written"
+T send-keys -l 'half a line'
+sees "> half a line"
+kill -TERM "$(cat pid)"
+sees 'left with 143: icanon echo' "SIGTERM"
+end
+
 # Nothing in Lua can stop a function of C; the third one ends it. The shell around it must not end by that, too.
 T new-session -d -x 80 -y 40 "trap : INT; '$HVSH' --sim 2>&1; echo left with \$?; while :; do sleep 1; done"
 sees "hvsh(sim)> "
