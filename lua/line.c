@@ -532,6 +532,9 @@ int hv_line_open(struct hv_loop *loop, hv_line_complete_fn *complete, void *arg,
 	ed.arg = arg;
 	post.fn = on_post;
 	*hv_rl.readline_name = "hvsh";
+	/* Its handlers would be in place of ours while Tab waits for an answer. */
+	*hv_rl.catch_signals = 0;
+	*hv_rl.catch_sigwinch = 0;
 	owner = pthread_self();
 	shares_stdout = isatty(STDOUT_FILENO);
 	shares_log = same_terminal(STDERR_FILENO, shares_stdout ? STDOUT_FILENO : STDERR_FILENO);

@@ -22,6 +22,8 @@
 	X(callback_handler_install, rl_callback_handler_install)                                   \
 	X(callback_handler_remove, rl_callback_handler_remove)                                     \
 	X(callback_read_char, rl_callback_read_char)                                               \
+	X(catch_signals, rl_catch_signals)                                                         \
+	X(catch_sigwinch, rl_catch_sigwinch)                                                       \
 	X(clear_visible_line, rl_clear_visible_line)                                               \
 	X(delete_text, rl_delete_text)                                                             \
 	X(ding, rl_ding)                                                                           \

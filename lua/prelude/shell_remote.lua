@@ -60,8 +60,9 @@ local function write_arrived(s)
 	end
 end
 
--- Waits until ready(s), or the service has gone; Ctrl-C is passed on. false: the person has left.
-local function wait_for(s, ready)
+-- Waits until ready(s), or the service has gone; Ctrl-C is passed on. false: the person has pressed it so often (default
+-- PRESSES) that it is not waited for any more.
+local function wait_for(s, ready, patience)
 	local presses = 0
 	while true do
 		write_arrived(s)
@@ -71,6 +72,7 @@ local function wait_for(s, ready)
 			if not core.interrupted() then error(why, 0) end
 			core.interrupt_clear()
 			presses = presses + 1
+			if presses == patience then return false end
 			s.interrupted = true
 			if presses == PRESSES then return false end
 			tell(s, { event = "interrupt", statement = s.number })
@@ -127,7 +129,8 @@ function methods:complete(text, line, cursor)
 	s.number = s.number + 1
 	s.completed = nil
 	if not tell(s, { event = "complete", id = s.number, text = text, line = line, cursor = cursor }) then return 1, {} end
-	wait_for(s, function() return s.completed end)
+	-- The line stays, without what would have been added to it.
+	wait_for(s, function() return s.completed end, 1)
 	local reply = s.completed
 	if not reply or not reply.from then return 1, {} end
 	return reply.from, table.move(reply.candidates, 1, #reply.candidates, 1, {})

@@ -298,6 +298,21 @@ sim --allow "$work" -d boot_zones.lua
 service=$(cat m/lock)
 begin
 sees "service(sim)> "
+kill -STOP "$service"
+T send-keys -l 'zon'
+sees "> zon"
+T send-keys Tab
+for ((i = 0; i < 300; i++)); do
+	[ "$(screen | grep -c "service(sim)> ")" -ge 2 ] && break
+	T send-keys C-c
+	sleep 0.1
+done
+[ "$(screen | grep -c "service(sim)> ")" -ge 2 ]
+tap $? "Ctrl-C is heard while Tab waits for an answer"
+kill -CONT "$service"
+T kill-session
+begin
+sees "service(sim)> "
 type_line '"ready " .. "now"'
 sees "ready now"
 kill -KILL "$service"
