@@ -106,6 +106,11 @@ stop_service
 	echo 'zones.start()'
 } >own.lua
 serve own.lua linux1
+# The zone was there before it.
+for _ in $(seq 600); do
+	grep -q serving service.log && break
+	sleep 0.1
+done
 sim apply own.lua
 is 0 "the same script again changes nothing"
 sim restart linux1
