@@ -203,14 +203,14 @@ static const char *text_of(enum hv_vdev_event kind, const char **what, const cha
 	static const struct {
 		const char *what, *text, *level;
 	} kinds[KINDS] = {
-		[HV_EV_NEGOTIATED] = { "negotiated", "its driver has agreed on features" },
-		[HV_EV_READY] = { "ready", "its driver is ready" },
-		[HV_EV_RESET] = { "reset", "its driver has reset it" },
+		[HV_EV_NEGOTIATED] = { "negotiated", "its driver has agreed on features", NULL },
+		[HV_EV_READY] = { "ready", "its driver is ready", NULL },
+		[HV_EV_RESET] = { "reset", "its driver has reset it", NULL },
 		[HV_EV_BROKEN] = { "broken", "stopped until the guest resets it", "warn" },
 		[HV_EV_ERROR] = { "error", "what is behind it has failed", "error" },
-		[HV_EV_FULL] = { "full", "one of its queues is full" },
-		[HV_EV_LINK] = { "link", "its cable" },
-		[HV_EV_RESIZE] = { "resize", "its size has changed" },
+		[HV_EV_FULL] = { "full", "one of its queues is full", NULL },
+		[HV_EV_LINK] = { "link", "its cable", NULL },
+		[HV_EV_RESIZE] = { "resize", "its size has changed", NULL },
 	};
 
 	*what = kinds[kind].what;
