@@ -117,7 +117,7 @@ static int send_on(lua_State *L, int status, lua_KContext ctx)
 
 	(void)status;
 	if (c->end.closed)
-		return luaL_error(L, "%s", c->end.reason);
+		return 0;
 	at += hv_control_send(c->client, c->channel, text + at, len - at);
 	watch(c);
 	if (at == len)
@@ -127,7 +127,7 @@ static int send_on(lua_State *L, int status, lua_KContext ctx)
 	return hv_cond_wait(L, &c->changed, 0, ctx, send_on);
 }
 
-/* send(text): waits while the service does not take it; an error when it has gone */
+/* send(text): waits while the service does not take it; when it has gone, receive says so */
 static int client_send(lua_State *L)
 {
 	check_client(L);
