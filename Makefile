@@ -96,6 +96,9 @@ else ifneq ($(SAN),)
 ALL_CFLAGS += -fsanitize=$(SAN) -fno-omit-frame-pointer
 LDFLAGS += -fsanitize=$(SAN)
 endif
+ifneq ($(SAN),)
+ALL_CFLAGS += -fPIC
+endif
 
 not_gpu = $(if $(GPU),$(1),$(filter-out core/virtio/dev/gpu% tests/core/virtio/test_gpu% tests/fuzz/fuzz_gpu%,$(1)))
 CORE_SRC := $(call not_gpu,$(sort $(shell find core -name '*.c')))
@@ -106,6 +109,8 @@ LUA_OBJ := $(filter-out $(O)/lua/main.o,$(LUA_SRC:%.c=$(O)/%.o)) $(O)/embed.o
 TEST_SRC := $(call not_gpu,$(sort $(shell find tests/core -name 'test_*.c')))
 TEST_BIN := $(TEST_SRC:%.c=$(O)/%)
 TEST_LIB_OBJ := $(patsubst %.c,$(O)/%.o,$(sort $(wildcard tests/lib/*.c)))
+# What all tests are linked with. Sanitizers make it so large that a copy in each of them would be 2 GB.
+TEST_CORE := $(if $(SAN),$(O)/libhvtest.so,$(TEST_LIB_OBJ) $(O)/libhvcore.a)
 FUZZ_SRC := $(call not_gpu,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(O)/fuzz/%)
 
@@ -163,13 +168,21 @@ $(O)/lua/bind_input.o: private CPPFLAGS += -I$(O)
 $(O)/embed.o: $(O)/embed.c
 	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
 
-$(TEST_BIN): $(O)/%: $(O)/%.o $(TEST_LIB_OBJ) $(O)/libhvcore.a
-	$(call say,LINK,$@)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+$(O)/libhvtest.so: $(CORE_OBJ) $(TEST_LIB_OBJ)
+	$(call say,LINK,$@)$(CC) $(LDFLAGS) -shared -o $@ $^ -lcmocka $(LIBS)
+# Every call of these by an object goes through tests/core/virtio/syscall_faults.c.
+FAULT_BIN := $(filter $(O)/tests/core/virtio/test_faults%,$(TEST_BIN))
+FAULT_CALLS := $(shell sed -n 's/^\tX(\([a-z0-9_]*\)).*/\1/p' tests/core/virtio/syscall_faults.h)
+$(FAULT_BIN): $(O)/tests/core/virtio/syscall_faults.o $(TEST_LIB_OBJ) $(O)/libhvcore.a
+$(FAULT_BIN): private LDFLAGS += $(FAULT_CALLS:%=-Wl,--wrap=%)
+$(filter-out $(FAULT_BIN),$(TEST_BIN)): $(TEST_CORE)
+$(TEST_BIN): $(O)/%: $(O)/%.o
+	$(call say,LINK,$@)$(CC) $(LDFLAGS) $(if $(SAN),-Wl$(COMMA)-rpath$(COMMA)$(abspath $(O))) -o $@ $^ -lcmocka $(LIBS)
 $(O)/tests/core/control/test_attach: $(O)/lua/attach.o $(O)/lua/attach_local.o $(O)/lua/attach_remote.o $(O)/lua/rawtty.o
-$(O)/tests/core/control/test_attach: private LIBS := $(O)/libhvcore.a $(LIBS)
+$(O)/tests/core/control/test_attach: private LIBS := $(filter %.a %.so,$(TEST_CORE)) $(LIBS)
 TEST_POLICY := $(filter $(O)/tests/core/policy/% $(O)/tests/core/sandbox/test_policy%,$(TEST_BIN))
 $(TEST_POLICY): $(LUA_OBJ)
-$(TEST_POLICY): private LIBS := $(O)/libhvcore.a $(LIBS)
+$(TEST_POLICY): private LIBS := $(filter %.a %.so,$(TEST_CORE)) $(LIBS)
 # Reads what was written.
 $(O)/tests/core/virtio/test_gpu: private LIBS += $(call pkg,--libs libpng)
 # Loaded by the test, as libdrm is by the output.
@@ -177,11 +190,6 @@ $(O)/tests/core/virtio/test_gpu_drm: | $(O)/tests/core/virtio/fake_libdrm.so
 $(O)/tests/core/virtio/fake_libdrm.so: tests/core/virtio/fake_libdrm.c tests/core/virtio/fake_libdrm.h $(O)/flags
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -fPIC $(LDFLAGS) -shared -o $@ $<
-# Every call of these by an object goes through tests/core/virtio/syscall_faults.c.
-FAULT_BIN := $(filter $(O)/tests/core/virtio/test_faults%,$(TEST_BIN))
-FAULT_CALLS := $(shell sed -n 's/^\tX(\([a-z0-9_]*\)).*/\1/p' tests/core/virtio/syscall_faults.h)
-$(FAULT_BIN): $(O)/tests/core/virtio/syscall_faults.o
-$(FAULT_BIN): private LDFLAGS += $(FAULT_CALLS:%=-Wl,--wrap=%)
 # cmocka 2 has new names for what it shares with cmocka 1.
 $(TEST_BIN:%=%.o) $(TEST_LIB_OBJ) $(O)/tests/core/virtio/syscall_faults.o: private CPPFLAGS += -Itests/lib -Wno-deprecated-declarations
 
