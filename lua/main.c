@@ -359,7 +359,6 @@ static int start(struct hv_command_line *cl)
 		code = hv_interrupted() ? 128 + hv_interrupt_signal() : HV_EXIT_FAILED;
 	}
 	hv_tasks_close(L);
-	hv_interrupt_end();
 	lua_close(L);
 	return code;
 }

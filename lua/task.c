@@ -159,7 +159,7 @@ static int guard_gc(lua_State *L)
 {
 	struct hv_tasks *tasks = hv_session_of(L)->tasks;
 
-	/* Through os.exit as well. */
+	/* Here, for os.exit closes it as well. */
 	hv_interrupt_end();
 	if (!tasks)
 		return 0;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "virtio/bridge.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <linux/virtio_mmio.h>
 #include <poll.h>
@@ -62,8 +61,7 @@ struct hv_bridge {
 	bool left; /* the caller's */
 
 	/* The thread's own. */
-	struct hv_bridge_window windows[HV_BRIDGE_WINDOWS];
-	unsigned int n_windows;
+	struct hv_windows windows;
 	uint32_t front;
 	uint32_t waiting;  /* bit per CPU */
 	uint32_t held;	   /* those of them whose window's device is still to come */
@@ -105,17 +103,6 @@ static bool requested(struct hv_bridge *b)
 static bool called(struct hv_bridge *b)
 {
 	return atomic_load_explicit(&b->command, memory_order_relaxed) != NULL;
-}
-
-static struct hv_bridge_window *find(struct hv_bridge *b, uint32_t zone, uint64_t address)
-{
-	for (unsigned int i = 0; i < b->n_windows; i++) {
-		struct hv_bridge_window *w = &b->windows[i];
-
-		if (w->zone == zone && address - w->at < w->size)
-			return w;
-	}
-	return NULL;
 }
 
 /* Counted, not logged: a guest can do this for ever, and a log may block. */
@@ -193,7 +180,8 @@ static void serve_write(struct hv_bridge *b, const struct hv_bridge_req *req,
 static void serve(struct hv_bridge *b, unsigned int cpu)
 {
 	const struct hv_bridge_req *req = &b->waiters[cpu].req;
-	const struct hv_bridge_window *w = find(b, req->src_zone, req->address);
+	const struct hv_bridge_window *w =
+		hv_windows_find(&b->windows, req->src_zone, req->address);
 
 	b->replayed &= ~(UINT32_C(1) << cpu);
 	if (w && w->held) {
@@ -234,7 +222,7 @@ static unsigned int next_waiter(const struct hv_bridge *b)
 /* A request nobody waits for is a kick; never answered, whatever else it may be. */
 static void gather(struct hv_bridge *b, const struct hv_bridge_req *req)
 {
-	struct hv_bridge_window *w = find(b, req->src_zone, req->address);
+	struct hv_bridge_window *w = hv_windows_find(&b->windows, req->src_zone, req->address);
 	uint64_t off;
 
 	count(&b->registers, 1);
@@ -257,8 +245,8 @@ static void gather(struct hv_bridge *b, const struct hv_bridge_req *req)
 static void pass_kicks(struct hv_bridge *b)
 {
 	b->kicked = false;
-	for (unsigned int i = 0; i < b->n_windows; i++) {
-		struct hv_bridge_window *w = &b->windows[i];
+	for (unsigned int i = 0; i < b->windows.n; i++) {
+		struct hv_bridge_window *w = &b->windows.at[i];
 
 		for (; w->kicks; w->kicks &= w->kicks - 1)
 			hv_vdev_write(w->dev, VIRTIO_MMIO_QUEUE_NOTIFY, 4,
@@ -401,61 +389,17 @@ static void doze(struct hv_bridge *b)
 		count(&b->timeouts, 1);
 }
 
-static bool overlaps(const struct hv_bridge_window *a, const struct hv_bridge_window *b)
-{
-	return a->zone == b->zone && (a->at - b->at < b->size || b->at - a->at < a->size);
-}
-
-static void drop(struct hv_bridge *b, unsigned int i)
-{
-	b->windows[i] = b->windows[--b->n_windows];
-}
-
-static_assert(HV_BRIDGE_DEVICES + HV_BRIDGE_HELD <= HV_BRIDGE_WINDOWS, "room for all in use");
-
-static bool has_room(struct hv_bridge *b, const struct hv_bridge_window *window)
-{
-	unsigned int held = 0;
-
-	for (unsigned int i = 0; i < b->n_windows; i++)
-		held += b->windows[i].held;
-	if (window->held && held >= HV_BRIDGE_HELD)
-		return false;
-	for (unsigned int i = b->n_windows; i-- > 0 && b->n_windows == HV_BRIDGE_WINDOWS;)
-		if (!b->windows[i].dev && !b->windows[i].held)
-			drop(b, i);
-	return b->n_windows < HV_BRIDGE_WINDOWS;
-}
-
-/* Whether there is room. */
-static bool plug(struct hv_bridge *b, const struct hv_bridge_window *window)
-{
-	for (unsigned int i = b->n_windows; i-- > 0;)
-		if (overlaps(&b->windows[i], window))
-			drop(b, i);
-	if (!has_room(b, window))
-		return false;
-	b->windows[b->n_windows++] = *window;
-	return true;
-}
-
 /* Whether the thread goes on. */
 static bool obey(struct hv_bridge *b, struct command *c)
 {
 	bool quit = c->what == QUIT || c->what == LEAVE;
 
-	for (unsigned int i = b->n_windows; i-- > 0;) {
-		struct hv_bridge_window *w = &b->windows[i];
-
-		if (c->what == (w->held ? UNHOLD : FORGET) && w->zone == c->zone) {
-			drop(b, i);
-		} else if (c->what == VACATE && w->dev && w->dev == c->dev) {
-			w->dev = NULL;
-			w->kicks = 0;
-		}
-	}
 	if (c->what == PLUG)
-		c->refused = !plug(b, c->window);
+		c->refused = !hv_windows_plug(&b->windows, c->window);
+	else if (c->what == VACATE)
+		hv_windows_vacate(&b->windows, c->dev);
+	else if (!quit)
+		hv_windows_forget(&b->windows, c->zone, c->what == UNHOLD);
 	b->held = 0; /* they are looked up again */
 	b->leaving = c->what == LEAVE;
 	atomic_store(&b->command, NULL);
@@ -570,7 +514,7 @@ int hv_bridge_start(struct hv_hyp *hyp, struct hv_irqs *irqs, const struct hv_br
 	if (rc < 0)
 		goto fail;
 	for (unsigned int i = 0; i < opts->n_held && i < HV_BRIDGE_HELD; i++)
-		b->windows[b->n_windows++] = opts->held[i];
+		hv_windows_plug(&b->windows, &opts->held[i]);
 	take_over(b);
 	rc = hv_thread_start(&b->thread, bridge_main, b, "bridge");
 	if (rc < 0) {

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "virtio/irq.h"
 #include "virtio/service.h"
+#include "virtio/window.h"
 
 /*
  * Private to the service: the bridge thread. It takes register requests off the bridge page,
@@ -23,18 +24,6 @@
  */
 struct hv_bridge;
 struct hv_state_bridge;
-
-struct hv_bridge_window {
-	uint32_t zone;
-	uint64_t at, size;
-	struct hv_vdev *dev; /* NULL: answers as an empty virtio slot */
-	bool held;	     /* its device will come: who asks waits until then */
-	struct hv_irq_zone *irqs;
-	uint32_t kicks; /* the thread's own: queues kicked and not yet passed on */
-};
-/* Windows whose device was detached stay for as long as there is room. */
-#define HV_BRIDGE_WINDOWS 64
-#define HV_BRIDGE_HELD 32
 
 struct hv_bridge_opts {
 	uint32_t spin_ns; /* upper bound of polling; 0 = default */

@@ -60,9 +60,9 @@ local function write_arrived(s)
 	end
 end
 
--- Waits until ready(s), or the service has gone; Ctrl-C is passed on. false: the person has pressed it so often (default
--- PRESSES) that it is not waited for any more.
-local function wait_for(s, ready, patience)
+-- Waits until ready(s), or the service has gone; Ctrl-C is passed on to the statement, and PRESSES of them are too many.
+-- Where there is no statement one is. false: it is not waited for any more.
+local function wait_for(s, ready, statement)
 	local presses = 0
 	while true do
 		write_arrived(s)
@@ -71,11 +71,11 @@ local function wait_for(s, ready, patience)
 		if not ok then
 			if not core.interrupted() then error(why, 0) end
 			core.interrupt_clear()
+			if not statement then return false end
 			presses = presses + 1
-			if presses == patience then return false end
 			s.interrupted = true
 			if presses == PRESSES then return false end
-			tell(s, { event = "interrupt", statement = s.number })
+			tell(s, { event = "interrupt", statement = statement })
 		end
 	end
 end
@@ -116,7 +116,7 @@ function methods:run(text)
 	end
 	s.channel:send(text)
 	tell(s, { event = "run", statement = s.number })
-	local stayed = wait_for(s, function() return s.done end)
+	local stayed = wait_for(s, function() return s.done end, s.number)
 	s.running = false
 	if not stayed then return leave(s, "left; the service ends the statement") end
 	if not s.done then return leave(s, s.gone) end
@@ -130,7 +130,7 @@ function methods:complete(text, line, cursor)
 	s.completed = nil
 	if not tell(s, { event = "complete", id = s.number, text = text, line = line, cursor = cursor }) then return 1, {} end
 	-- The line stays, without what would have been added to it.
-	wait_for(s, function() return s.completed end, 1)
+	wait_for(s, function() return s.completed end)
 	local reply = s.completed
 	if not reply or not reply.from then return 1, {} end
 	return reply.from, table.move(reply.candidates, 1, #reply.candidates, 1, {})

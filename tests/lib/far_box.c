@@ -11,6 +11,7 @@
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -42,6 +43,21 @@ void far_box_check(struct far_box *box)
 {
 	if (atomic_load(&box->in_trouble))
 		fail_msg("%s", box->trouble);
+}
+
+void far_box_await(struct far_box *box, const _Atomic uint64_t *counter, uint64_t wanted,
+		   const char *what)
+{
+	uint64_t until = hv_now() + SRIG_LONG;
+
+	while (!atomic_load(&box->in_trouble) && atomic_load(counter) < wanted) {
+		if (hv_now() > until)
+			fail_msg("%s do not get on: %llu of %llu", what,
+				 (unsigned long long)atomic_load(counter),
+				 (unsigned long long)wanted);
+		nanosleep(&(struct timespec){ .tv_nsec = 20000 }, NULL);
+	}
+	far_box_check(box);
 }
 
 /* The hypercall of the service, made here. */

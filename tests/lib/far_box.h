@@ -53,6 +53,9 @@ void far_box_end(struct far_box *box, int signal); /* 0: it ends by itself */
 void *far_box_trouble(struct far_box *box, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 void far_box_check(struct far_box *box); /* that there was none */
+/* Until the guest has counted so far, or is in trouble. what: "… do not get on". */
+void far_box_await(struct far_box *box, const _Atomic uint64_t *counter, uint64_t wanted,
+		   const char *what);
 
 /* A file below its folder; with a NUL behind it, to be freed. */
 char *far_box_read(struct far_box *box, const char *name, size_t *size);

@@ -20,7 +20,8 @@ enum { FAR_BLK, FAR_CONSOLE, FAR_RNG, FAR_NET0, FAR_NET1, FAR_GPU, FAR_DEVICES }
  * arg: the machine's folder, with the files "disk" and "log"; then descriptors: wake-up, hypercall,
  * and one to which FAR_READY is written when the zone is served, or the message that refuses it;
  * what hv_serve_adopt has to answer; the disk's serial; the disk's policy: "none", "hold" (requests
- * wait for ever) or "deny"; "1" with the screen, "0" without. Ends with SIGTERM. Returns the exit code.
+ * wait for ever) or "deny"; "1" with the screen, "0" without. Ends with SIGTERM.
+ * Returns the exit code.
  */
 int far_service(char **arg);
 

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "virtio/dev/gpu_kept.h"
 #include "virtio/dev/gpu_png.h"
-#include "virtio/dev/gpu_priv.h"
 
 #define Q_CONTROL 0
 #define Q_CURSOR 1
@@ -190,17 +190,17 @@ static uint32_t life_of(struct hv_gpu *gpu)
 static int gpu_start(struct hv_vdev *dev, struct hv_worker *w, struct hv_err *err)
 {
 	struct hv_gpu *gpu = dev->state;
-	bool taken_up = gpu->taken_up, ended = atomic_exchange(&gpu->ended, false);
+	bool ended = atomic_exchange(&gpu->ended, false), taken_up = gpu->opened && !ended;
 
 	(void)err;
-	gpu->taken_up = false;
+	gpu->opened = false;
 	if (ended) {
 		hv_gpu_forget(gpu);
 		hv_gpu_keep_begin(gpu, life_of(gpu));
-	} else if (taken_up) {
-		atomic_store(&gpu->lost, true);
 	}
-	hv_gpu_keep_queue(gpu, &dev->queues[Q_CONTROL].ring, taken_up && !ended);
+	if (taken_up)
+		atomic_store(&gpu->lost, true);
+	hv_gpu_keep_queue(gpu, &dev->queues[Q_CONTROL].ring, taken_up);
 	w->fds[0].fd = gpu->out->fd;
 	w->fds[0].events = gpu->out->fd >= 0 ? POLLIN : 0;
 	return 0;
@@ -254,8 +254,6 @@ static void gpu_restore(struct hv_vdev *dev, const void *from)
 	gpu->life = kept.life;
 	if (!gpu->opened)
 		return;
-	gpu->opened = false;
-	gpu->taken_up = true;
 	atomic_store(&gpu->ended, false);
 	/* The screens may be others by now: the guest looks. */
 	gpu->events = VIRTIO_GPU_EVENT_DISPLAY;
@@ -297,7 +295,7 @@ static const struct hv_vdev_ops gpu_ops = {
 	.keep = gpu_keep,
 	.restore = gpu_restore,
 	.restore_reset = gpu_restore_reset,
-	.kept_room = HV_GPU_KEPT_ROOM,
+	.kept_room = sizeof(struct gpu_room),
 	.open_kept = gpu_open_kept,
 	.destroy = gpu_destroy,
 };

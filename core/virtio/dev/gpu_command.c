@@ -28,7 +28,8 @@ struct call {
 	const struct hv_chain *chain;
 	union request req;
 	union answer answer;
-	size_t answer_len; /* bytes */
+	size_t answer_len;    /* bytes */
+	uint32_t id, scanout; /* what it is about */
 };
 
 static struct hv_gpu_rect rect_of(const struct virtio_gpu_rect *r)
@@ -73,48 +74,44 @@ static uint32_t get_edid(struct call *c)
 	return VIRTIO_GPU_RESP_OK_EDID;
 }
 
+static struct hv_gpu_resource *find(struct call *c, uint32_t id)
+{
+	c->id = le32toh(id);
+	return hv_gpu_find(c->gpu, c->id);
+}
+
 static uint32_t create(struct call *c)
 {
 	const struct virtio_gpu_resource_create_2d *r = &c->req.create;
 
-	uint32_t id = le32toh(r->resource_id), answer;
-
-	answer = hv_gpu_create(c->gpu, id, le32toh(r->format), le32toh(r->width),
-			       le32toh(r->height));
-	if (answer == VIRTIO_GPU_RESP_OK_NODATA)
-		hv_gpu_note_made(c->gpu, hv_gpu_find(c->gpu, id));
-	return answer;
+	c->id = le32toh(r->resource_id);
+	return hv_gpu_create(c->gpu, c->id, le32toh(r->format), le32toh(r->width),
+			     le32toh(r->height));
 }
 
 static uint32_t unref(struct call *c)
 {
-	uint32_t id = le32toh(c->req.unref.resource_id);
-	struct hv_gpu_resource *res = hv_gpu_find(c->gpu, id);
+	struct hv_gpu_resource *res = find(c, c->req.unref.resource_id);
 
 	if (!res)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
 	hv_gpu_blank(c->gpu, res);
 	hv_gpu_unref(c->gpu, res);
-	hv_gpu_note_gone(c->gpu, VIRTIO_GPU_CMD_RESOURCE_UNREF, id);
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
 static uint32_t set_scanout(struct call *c)
 {
 	const struct virtio_gpu_set_scanout *r = &c->req.set_scanout;
-	uint32_t scanout = le32toh(r->scanout_id), id = le32toh(r->resource_id);
-	struct hv_gpu_resource *res = id ? hv_gpu_find(c->gpu, id) : NULL;
+	struct hv_gpu_resource *res = r->resource_id ? find(c, r->resource_id) : NULL;
 	struct hv_gpu_rect rect = rect_of(&r->r);
-	uint32_t answer;
 
-	if (scanout >= c->gpu->n_scanouts)
+	c->scanout = le32toh(r->scanout_id);
+	if (c->scanout >= c->gpu->n_scanouts)
 		return VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID;
-	if (id && !res)
+	if (r->resource_id && !res)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
-	answer = hv_gpu_set_scanout(c->gpu, scanout, res, &rect);
-	if (answer == VIRTIO_GPU_RESP_OK_NODATA)
-		hv_gpu_note_shown(c->gpu, scanout);
-	return answer;
+	return hv_gpu_set_scanout(c->gpu, c->scanout, res, &rect);
 }
 
 static uint32_t flush(struct call *c)
@@ -136,46 +133,30 @@ static uint32_t transfer(struct call *c)
 
 static uint32_t attach(struct call *c)
 {
-	struct hv_gpu_resource *res = hv_gpu_find(c->gpu, le32toh(c->req.attach.resource_id));
-	uint32_t answer = VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	struct hv_gpu_resource *res = find(c, c->req.attach.resource_id);
 
-	if (res)
-		answer = hv_gpu_attach(c->gpu, res, c->gpu->dev->bus->mem, c->chain,
-				       sizeof(c->req.attach), le32toh(c->req.attach.nr_entries));
-	if (answer == VIRTIO_GPU_RESP_OK_NODATA)
-		hv_gpu_note_backing(c->gpu, res);
-	return answer;
+	return res ? hv_gpu_attach(c->gpu, res, c->gpu->dev->bus->mem, c->chain,
+				   sizeof(c->req.attach), le32toh(c->req.attach.nr_entries))
+		   : VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
 }
 
 static uint32_t detach(struct call *c)
 {
-	struct hv_gpu_resource *res = hv_gpu_find(c->gpu, le32toh(c->req.detach.resource_id));
-	uint32_t answer = VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	struct hv_gpu_resource *res = find(c, c->req.detach.resource_id);
 
-	if (res)
-		answer = hv_gpu_detach(c->gpu, res);
-	if (answer == VIRTIO_GPU_RESP_OK_NODATA)
-		hv_gpu_note_gone(c->gpu, VIRTIO_GPU_CMD_RESOURCE_DETACH_BACKING, res->id);
-	return answer;
-}
-
-static uint32_t cursor(struct call *c, bool move)
-{
-	uint32_t answer = hv_gpu_cursor(c->gpu, &c->req.cursor, move);
-
-	if (answer == VIRTIO_GPU_RESP_OK_NODATA)
-		hv_gpu_note_cursor(c->gpu, le32toh(c->req.cursor.pos.scanout_id), move);
-	return answer;
+	return res ? hv_gpu_detach(c->gpu, res) : VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
 }
 
 static uint32_t update_cursor(struct call *c)
 {
-	return cursor(c, false);
+	c->scanout = le32toh(c->req.cursor.pos.scanout_id);
+	return hv_gpu_cursor(c->gpu, &c->req.cursor, false);
 }
 
 static uint32_t move_cursor(struct call *c)
 {
-	return cursor(c, true);
+	c->scanout = le32toh(c->req.cursor.pos.scanout_id);
+	return hv_gpu_cursor(c->gpu, &c->req.cursor, true);
 }
 
 static const struct command {
@@ -213,7 +194,7 @@ static bool was_done(const struct call *c, uint32_t type, bool cursor_queue)
 
 static uint32_t run(struct call *c, size_t len, bool cursor_queue)
 {
-	uint32_t type = le32toh(c->req.hdr.type);
+	uint32_t type = le32toh(c->req.hdr.type), answer;
 
 	if (len < sizeof(c->req.hdr))
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
@@ -222,8 +203,12 @@ static uint32_t run(struct call *c, size_t len, bool cursor_queue)
 			continue;
 		if (len < commands[i].size)
 			return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
-		return was_done(c, type, cursor_queue) ? VIRTIO_GPU_RESP_OK_NODATA
-						       : commands[i].run(c);
+		if (was_done(c, type, cursor_queue))
+			return VIRTIO_GPU_RESP_OK_NODATA;
+		answer = commands[i].run(c);
+		if (answer == VIRTIO_GPU_RESP_OK_NODATA)
+			hv_gpu_note(c->gpu, type, c->id, c->scanout);
+		return answer;
 	}
 	return VIRTIO_GPU_RESP_ERR_UNSPEC;
 }

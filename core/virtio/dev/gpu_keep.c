@@ -4,7 +4,6 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "virtio/dev/gpu_kept.h"
 
 static void then(void)
@@ -159,66 +158,51 @@ static struct gpu_room *noting(const struct hv_gpu *gpu)
 	return room && !room->half[room->active].full ? room : NULL;
 }
 
-/* The command that is being done is on the control queue. */
-static void is_control(struct hv_gpu *gpu, const struct gpu_room *room)
+static bool write_command(const struct hv_gpu *gpu, struct gpu_room *room, uint32_t type,
+			  uint32_t id, unsigned int scanout)
 {
-	gpu->kept_serial = room->done;
-	gpu->kept_at = gpu->at;
+	unsigned int half = room->active;
+
+	switch (type) {
+	case VIRTIO_GPU_CMD_RESOURCE_CREATE_2D:
+		return write_made(gpu, room, half, hv_gpu_find(gpu, id));
+	case VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING:
+		return write_backing(gpu, room, half, hv_gpu_find(gpu, id));
+	case VIRTIO_GPU_CMD_SET_SCANOUT:
+		return write_shown(gpu, room, half, scanout);
+	case VIRTIO_GPU_CMD_UPDATE_CURSOR:
+		return write_pointed(gpu, room, half, scanout);
+	default:
+		return write_plain(gpu, room, half, type, id, NULL, 0);
+	}
 }
 
-void hv_gpu_note_made(struct hv_gpu *gpu, const struct hv_gpu_resource *res)
+void hv_gpu_note(struct hv_gpu *gpu, uint32_t type, uint32_t id, unsigned int scanout)
 {
 	struct gpu_room *room = noting(gpu);
 
 	if (!room)
 		return;
-	is_control(gpu, room);
-	if (!write_made(gpu, room, room->active, res))
-		shorten(gpu, room);
-}
-
-void hv_gpu_note_backing(struct hv_gpu *gpu, const struct hv_gpu_resource *res)
-{
-	struct gpu_room *room = noting(gpu);
-
-	if (!room)
+	switch (type) {
+	case VIRTIO_GPU_CMD_RESOURCE_CREATE_2D:
+	case VIRTIO_GPU_CMD_RESOURCE_UNREF:
+	case VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING:
+	case VIRTIO_GPU_CMD_RESOURCE_DETACH_BACKING:
+	case VIRTIO_GPU_CMD_SET_SCANOUT:
+		gpu->kept_serial = room->done;
+		gpu->kept_at = gpu->at;
+		break;
+	case VIRTIO_GPU_CMD_UPDATE_CURSOR:
+	case VIRTIO_GPU_CMD_MOVE_CURSOR:
+		room->cursor[scanout].x = gpu->scanouts[scanout].cursor_x;
+		room->cursor[scanout].y = gpu->scanouts[scanout].cursor_y;
+		if (type == VIRTIO_GPU_CMD_UPDATE_CURSOR)
+			break;
 		return;
-	is_control(gpu, room);
-	if (!write_backing(gpu, room, room->active, res))
-		shorten(gpu, room);
-}
-
-void hv_gpu_note_gone(struct hv_gpu *gpu, uint32_t type, uint32_t id)
-{
-	struct gpu_room *room = noting(gpu);
-
-	if (!room)
+	default:
 		return;
-	is_control(gpu, room);
-	if (!write_plain(gpu, room, room->active, type, id, NULL, 0))
-		shorten(gpu, room);
-}
-
-void hv_gpu_note_shown(struct hv_gpu *gpu, unsigned int scanout)
-{
-	struct gpu_room *room = noting(gpu);
-
-	if (!room)
-		return;
-	is_control(gpu, room);
-	if (!write_shown(gpu, room, room->active, scanout))
-		shorten(gpu, room);
-}
-
-void hv_gpu_note_cursor(struct hv_gpu *gpu, unsigned int scanout, bool moved)
-{
-	struct gpu_room *room = noting(gpu);
-
-	if (!room)
-		return;
-	room->cursor[scanout].x = gpu->scanouts[scanout].cursor_x;
-	room->cursor[scanout].y = gpu->scanouts[scanout].cursor_y;
-	if (!moved && !write_pointed(gpu, room, room->active, scanout))
+	}
+	if (!write_command(gpu, room, type, id, scanout))
 		shorten(gpu, room);
 }
 

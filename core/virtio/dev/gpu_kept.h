@@ -8,7 +8,7 @@
 #include "virtio/state_priv.h"
 
 /*
- * Private to gpu_keep.c and what tests it. What is kept for the next process: a log of the commands
+ * Private to gpu*.c and what tests them. What is kept for the next process: a log of the commands
  * that leave something behind, in the order they were done. The next one does them again. When the
  * log is full, what there is by then is written to the other half, as the shortest log that leads
  * to it.
@@ -65,9 +65,8 @@ struct gpu_room {
 	uint8_t data[2][GPU_HALF];
 };
 
-static_assert(sizeof(struct gpu_room) == HV_GPU_KEPT_ROOM &&
-		      sizeof(struct gpu_room) <= HV_STATE_ROOM,
-	      "as large as it is said to be");
+static_assert(sizeof(struct gpu_room) <= HV_STATE_ROOM && sizeof(struct gpu_room) % 8 == 0,
+	      "it fits behind the queues");
 static_assert(sizeof(struct gpu_record) == 32 && offsetof(struct gpu_room, data) % 8 == 0 &&
 		      sizeof(struct gpu_made) % 8 == 0 && sizeof(struct gpu_shown) % 8 == 0 &&
 		      sizeof(struct gpu_pointed) % 8 == 0 &&

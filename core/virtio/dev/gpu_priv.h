@@ -75,8 +75,7 @@ struct hv_gpu {
 	uint64_t memory, memory_max;
 
 	uint32_t life; /* how many lives before; under the device's lock */
-	bool opened;   /* what is kept of a life is here already; before there is a thread */
-	bool taken_up; /* and goes on with the next start */
+	bool opened;   /* what is kept of a life is here already, for the first start */
 
 	/* the I/O thread's alone */
 	uint16_t at;	      /* place in the control queue of the command that is done */
@@ -138,14 +137,9 @@ bool hv_gpu_waiting(const struct hv_gpu *gpu);
  * gpu_keep.c: what the next process needs to go on. The notes are taken on the I/O thread, when the
  * command was done and before the guest learns it; where nothing is kept they do nothing.
  */
-#define HV_GPU_KEPT_ROOM (2 * (UINT32_C(1) << 20) + 176) /* bytes */
 
-void hv_gpu_note_made(struct hv_gpu *gpu, const struct hv_gpu_resource *res);
-void hv_gpu_note_backing(struct hv_gpu *gpu, const struct hv_gpu_resource *res);
-/* RESOURCE_UNREF, RESOURCE_DETACH_BACKING */
-void hv_gpu_note_gone(struct hv_gpu *gpu, uint32_t type, uint32_t id);
-void hv_gpu_note_shown(struct hv_gpu *gpu, unsigned int scanout);
-void hv_gpu_note_cursor(struct hv_gpu *gpu, unsigned int scanout, bool moved);
+/* A command was done, whatever it leaves behind. id: its resource; 0 = none. */
+void hv_gpu_note(struct hv_gpu *gpu, uint32_t type, uint32_t id, unsigned int scanout);
 /* Any command on the control queue. */
 void hv_gpu_note_done(struct hv_gpu *gpu);
 /* A life begins, with nothing in it. */

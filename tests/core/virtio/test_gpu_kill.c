@@ -7,7 +7,6 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
 
@@ -87,15 +86,7 @@ static int teardown(void **state)
 
 static void await_modes(uint64_t n)
 {
-	uint64_t wanted = atomic_load(&box.modes) + n, until = hv_now() + SRIG_LONG;
-
-	while (!atomic_load(&far.in_trouble) && atomic_load(&box.modes) < wanted) {
-		if (hv_now() > until)
-			fail_msg("the guest does not get on: %llu pictures",
-				 (unsigned long long)atomic_load(&box.modes));
-		nanosleep(&(struct timespec){ .tv_nsec = 20000 }, NULL);
-	}
-	far_box_check(&far);
+	far_box_await(&far, &box.modes, atomic_load(&box.modes) + n, "pictures");
 }
 
 static void restarts(int signal, int times)

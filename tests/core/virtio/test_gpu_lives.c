@@ -431,21 +431,22 @@ static void more_than_fits_is_refused(void **state)
 
 /* ---- a file that is not as we wrote it */
 
-static uint32_t state_of_rand = 1;
+static uint32_t seed = 1;
 
-static uint32_t any(uint32_t below)
+static uint32_t pick(uint32_t below)
 {
-	state_of_rand = state_of_rand * 1664525u + 1013904223u;
-	return (state_of_rand >> 8) % below;
+	seed = seed * 1664525u + 1013904223u;
+	return (seed >> 8) % below;
 }
 
 static void spoil(struct gpu_room *room)
 {
 	uint8_t *data = room->data[room->active & 1];
-	uint32_t tail = room->half[room->active & 1].tail, at = 0, which = any(14);
+	uint32_t tail = room->half[room->active & 1].tail, at = 0, which = pick(14);
 
-	if (!any(10)) {
-		((uint8_t *)room)[any(offsetof(struct gpu_room, data))] ^= (uint8_t)(1 + any(255));
+	if (!pick(10)) {
+		((uint8_t *)room)[pick(offsetof(struct gpu_room, data))] ^=
+			(uint8_t)(1 + pick(255));
 		return;
 	}
 	/* Whole and right but for what it says. */
@@ -460,14 +461,38 @@ static void spoil(struct gpu_room *room)
 	if (at < tail) {
 		struct gpu_record *r = (struct gpu_record *)(data + at);
 		uint32_t size = r->size, words = (size - 8) / 4;
-		uint32_t *word = (uint32_t *)&r->serial + any(words < 40 ? words : 40);
+		uint32_t *word = (uint32_t *)&r->serial + pick(words < 40 ? words : 40);
 
 		if (size < sizeof(*r) || size % 8 || size > tail - at)
 			return;
-		*word = any(2) ? any(100) : *word ^ 1u << any(32);
+		*word = pick(2) ? pick(100) : *word ^ 1u << pick(32);
 		if (r->size == size)
 			r->sum = state_sum(&r->serial, size - 8);
 	}
+}
+
+/* As another version would have written it: with less room. */
+static void another_room_is_refused(void **state)
+{
+	const off_t size = (off_t)(sizeof(struct state_file) + sizeof(struct gpu_room) / 2);
+	struct state_header *h;
+	char path[128];
+	struct kept k;
+
+	(void)state;
+	draw();
+	lives_leave(&g.lives, &g.dev);
+	k = open_file();
+	h = &k.file->header;
+	h->size = (uint32_t)size;
+	h->sum = state_sum(h, offsetof(struct state_header, sum));
+	close_file(&k);
+	snprintf(path, sizeof(path), "%s/" LIVES_FILE, g.lives.dir);
+	assert_int_equal(truncate(path, size), 0);
+	new_process();
+	assert_int_equal(lives_try_open(&g.lives, &g.dev, &err), -EBADMSG);
+	if (!strstr(err.msg, "another version of hvsh"))
+		fail_msg("%s", err.msg);
 }
 
 static void a_damaged_file_is_refused(void **state)
@@ -488,7 +513,7 @@ static void a_damaged_file_is_refused(void **state)
 		memcpy(k.room, right, offsetof(struct gpu_room, data));
 		memcpy(k.room->data[right->active], right->data[right->active],
 		       right->half[right->active].tail);
-		for (uint32_t n = 1 + any(3); n; n--)
+		for (uint32_t n = 1 + pick(3); n; n--)
 			spoil(k.room);
 		new_process();
 		rc = lives_try_open(&g.lives, &g.dev, &err);
@@ -531,6 +556,7 @@ int main(void)
 		TEST(what_was_done_is_not_done_again),
 		TEST(the_log_stays_short),
 		TEST(more_than_fits_is_refused),
+		TEST(another_room_is_refused),
 		TEST(a_damaged_file_is_refused),
 	};
 

@@ -236,18 +236,9 @@ static int teardown(void **state)
 static void await_progress(uint64_t requests, uint64_t lines)
 {
 	uint64_t done = atomic_load(&box.done) + requests, said = atomic_load(&box.lines) + lines;
-	struct timespec pause = { .tv_nsec = 100000 };
-	uint64_t until = hv_now() + SRIG_LONG;
 
-	while (!atomic_load(&far.in_trouble) &&
-	       (atomic_load(&box.done) < done || atomic_load(&box.lines) < said)) {
-		if (hv_now() > until)
-			fail_msg("the guest does not get on: %llu requests, %llu lines",
-				 (unsigned long long)atomic_load(&box.done),
-				 (unsigned long long)atomic_load(&box.lines));
-		nanosleep(&pause, NULL);
-	}
-	far_box_check(&far);
+	far_box_await(&far, &box.done, done, "requests");
+	far_box_await(&far, &box.lines, said, "lines");
 }
 
 static void check_disk(void)

@@ -213,6 +213,29 @@ static void all_of_a_zone_is_kept_or_nothing(void **state)
 	assert_int_equal(rmdir(part), 0);
 }
 
+/* So it is with a device that is added later: the file of the first one goes. */
+static void one_that_is_added_and_not_kept_spoils_the_others(void **state)
+{
+	struct zf *f = *state;
+	const struct hv_spec_device *rng;
+	struct hv_served *added;
+	const char *path = second(f);
+	char part[300];
+
+	rng = &box.zone->devices[1];
+	assert_string_equal(rng->name, "rng");
+	hv_serve_remove(hv_serve_find(box.serve, 1, "rng"));
+	snprintf(part, sizeof(part), "%s.new", path);
+	assert_int_equal(mkdir(part, 0700), 0);
+	assert_int_equal(hv_serve_add(box.serve, 1, rng, &added, &f->err), 0);
+	if (!strstr(box.log, "linux1/rng: zone linux1 will notice when this service ends"))
+		fail_msg("%s", box.log);
+	next_service(f);
+	must_apply(f, 0);
+	assert_non_null(strstr(box.log, "linux1 ran before this service did"));
+	assert_int_equal(rmdir(part), 0);
+}
+
 /* Killed between the files of a zone that no driver knows yet. */
 static void half_of_a_zone_begins_anew(void **state)
 {
@@ -248,9 +271,13 @@ static void a_stopped_zone_leaves_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(the_next_service_goes_on),	     TEST(a_zone_started_since_begins_anew),
-		TEST(what_is_damaged_is_left_alone), TEST(all_of_a_zone_is_kept_or_nothing),
-		TEST(half_of_a_zone_begins_anew),    TEST(a_stopped_zone_leaves_nothing),
+		TEST(the_next_service_goes_on),
+		TEST(a_zone_started_since_begins_anew),
+		TEST(what_is_damaged_is_left_alone),
+		TEST(all_of_a_zone_is_kept_or_nothing),
+		TEST(one_that_is_added_and_not_kept_spoils_the_others),
+		TEST(half_of_a_zone_begins_anew),
+		TEST(a_stopped_zone_leaves_nothing),
 	};
 
 	return cmocka_run_group_tests_name("adopt_apply", tests, NULL, NULL);

@@ -196,14 +196,7 @@ static int teardown(void **state)
 
 static void await_frames(uint64_t n)
 {
-	uint64_t until = hv_now() + SRIG_LONG, wanted = atomic_load(&box.frames) + n;
-
-	while (atomic_load(&box.frames) < wanted && !atomic_load(&far.in_trouble)) {
-		if (hv_now() > until)
-			fail_msg("the network does not get on");
-		nanosleep(&(struct timespec){ .tv_nsec = 100000 }, NULL);
-	}
-	far_box_check(&far);
+	far_box_await(&far, &box.frames, atomic_load(&box.frames) + n, "frames");
 }
 
 static void restart_again_and_again(int signal, int times)
