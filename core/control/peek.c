@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include "control/server_priv.h"
@@ -29,6 +30,14 @@ static bool look(struct view *view, const uint8_t *bytes, size_t len)
 	return true;
 }
 
+/* What was sent last and not read yet hides the end behind it from recv. */
+static bool hung_up(int fd)
+{
+	struct pollfd p = { .fd = fd };
+
+	return poll(&p, 1, 0) == 1 && p.revents & POLLHUP;
+}
+
 bool hv_channel_peek(struct hv_channel *ch, void (*event)(const char *json, size_t len, void *arg),
 		     void *arg)
 {
@@ -48,7 +57,7 @@ bool hv_channel_peek(struct hv_channel *ch, void (*event)(const char *json, size
 		n = recv(conn->fd, bytes, sizeof(conn->ctl->buffer), MSG_PEEK | MSG_DONTWAIT);
 		if (n > 0)
 			look(&view, bytes, (size_t)n);
-		there = n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
+		there = n > 0 ? !hung_up(conn->fd) : n < 0 && (errno == EAGAIN || errno == EINTR);
 	}
 	hv_frame_decoder_free(&view.dec);
 	return there;

@@ -194,6 +194,12 @@ static void test_gone(void **state)
 	close(fd);
 	wait_until_gone();
 	end(&s);
+	/* Also behind what it sent last. */
+	fd = begin(&s, "", 0);
+	raw_send(fd, HV_FRAME_WINDOW, 1, 100, "");
+	close(fd);
+	wait_until_gone();
+	end(&s);
 	/* What no client may send tells nothing. */
 	fd = begin(&s, "", 0);
 	assert_int_equal(send(fd, noise, sizeof(noise), MSG_NOSIGNAL), sizeof(noise));
