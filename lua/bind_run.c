@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <lauxlib.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -130,11 +131,12 @@ static int options(lua_State *L)
 	return 1;
 }
 
-/* interrupted() -> whether Ctrl-C was pressed */
+/* interrupted() -> whether Ctrl-C was pressed, or what ends the process has come; whether it is the latter */
 static int interrupted(lua_State *L)
 {
 	lua_pushboolean(L, hv_interrupted());
-	return 1;
+	lua_pushboolean(L, hv_interrupted() && hv_interrupt_signal() != SIGINT);
+	return 2;
 }
 
 /* interrupt_clear(): it was dealt with */

@@ -114,6 +114,8 @@ static int run_prompt(lua_State *L)
 
 	lua_pushvalue(L, -1);
 	prompt = hv_repl_with(L);
+	if (hv_interrupted())
+		return prompt;
 	lua_getfield(L, -1, "close");
 	lua_insert(L, -2);
 	code = hv_run(L, 1, &n);

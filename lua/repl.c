@@ -159,6 +159,8 @@ int hv_repl_with(lua_State *L)
 		lua_settop(L, r.object - 1);
 		return HV_EXIT_FAILED;
 	}
+	/* The terminal is to be as it was. */
+	hv_interrupt_also_ends();
 	hv_history_load();
 	while (more && !told_to_leave()) {
 		more = step(&r);
@@ -180,8 +182,6 @@ int hv_repl(lua_State *L)
 		return HV_EXIT_FAILED;
 	}
 	hv_session_of(L)->mode = HV_MODE_REPL;
-	/* The terminal is to be as it was. */
-	hv_interrupt_also_ends();
 	printf("hvsh %s (%s). help() explains, .help has commands, Ctrl-D leaves.\n", HVSH_VERSION,
 	       LUA_VERSION);
 	fflush(stdout);

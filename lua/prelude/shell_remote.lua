@@ -69,7 +69,9 @@ local function wait_for(s, ready, statement)
 		if ready(s) or s.gone then return true end
 		local ok, why = pcall(s.channel.wait, s.channel)
 		if not ok then
-			if not core.interrupted() then error(why, 0) end
+			local pressed, ends = core.interrupted()
+			if not pressed then error(why, 0) end
+			if ends then return false end
 			core.interrupt_clear()
 			if not statement then return false end
 			presses = presses + 1

@@ -279,6 +279,29 @@ T send-keys C-d
 sees "left with 0" "Ctrl-D leaves"
 T kill-session
 kill -0 "$service"; tap $? "the service goes on"
+# What ends the prompt leaves the terminal as it was.
+cat >ended.sh <<SH
+sh -c 'echo \$\$ >prompt.pid; exec "$HVSH" --sim="$work/m" attach' 2>&1
+echo "left with \$?: \$(stty -a | tr -s ' ;' '\n' | grep -xE -- '-?(icanon|echo)' | tr '\n' ' ')"
+sleep 60
+SH
+for state in idle typing running; do
+	T new-session -d -x 100 -y 50 ". '$work/ended.sh'"
+	sees "service(sim)> "
+	case $state in
+	typing)
+		T send-keys -l 'half a line'
+		sees "> half a line"
+		;;
+	running)
+		type_line 'print("lo" .. "ops") while true do end'
+		sees $'\nloops'
+		;;
+	esac
+	kill -TERM "$(cat prompt.pid)"
+	sees 'left with 143: icanon echo' "SIGTERM while the prompt is $state"
+	T kill-session
+done
 begin
 sees "service(sim)> "
 type_line 'print("be" .. "gun"); (("a"):rep(5000)):find((".-"):rep(9) .. "b")'
