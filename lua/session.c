@@ -17,6 +17,7 @@
 #include "lua/interrupt.h"
 #include "lua/sandbox.h"
 #include "lua/serve.h"
+#include "sandbox/opener.h"
 
 #define RECORDS_DIR "/run/hvsh/zones"
 #define BRIDGE_LOCK "/run/hvsh/bridge.lock"
@@ -163,6 +164,7 @@ void hv_session_close(struct hv_session *s)
 	hv_bind_policy_end();
 	/* What runs in the loop goes first; a __close handler then finds the machine gone. */
 	s->closed = true;
+	hv_opener_unlisten();
 	close_hyp(s);
 	hv_events_free(s);
 	hv_sandbox_end();

@@ -233,14 +233,20 @@ bool hv_opener_sealed(void)
 	return opener.sealed;
 }
 
+void hv_opener_unlisten(void)
+{
+	if (opener.socket)
+		unlink(opener.socket);
+	free(opener.socket);
+	opener.socket = NULL;
+}
+
 void hv_opener_stop(void)
 {
 	pthread_mutex_lock(&opener.lock);
 	if (opener.fd >= 0)
 		close(opener.fd);
 	opener.fd = -1;
-	if (opener.socket)
-		unlink(opener.socket);
 	free(opener.socket);
 	opener.socket = NULL;
 	opener.sealed = false;

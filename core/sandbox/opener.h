@@ -55,7 +55,12 @@ bool hv_opener_started(void);
 /* Tells it what is allowed; from now on it opens that. */
 int hv_opener_seal(struct hv_err *err);
 bool hv_opener_sealed(void);
-/* It ends, and its socket goes. */
+/*
+ * The name of its socket goes, as long as no other service can have taken it: before the control
+ * socket beside it does. Main thread.
+ */
+void hv_opener_unlisten(void);
+/* It ends. A name that is still there may be another's by now, and stays. */
 void hv_opener_stop(void);
 
 /*

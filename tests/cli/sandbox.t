@@ -105,6 +105,8 @@ LUA
 mkdir allowed
 run timeout 120 "$HVSH" --sim=i --allow allowed inside.lua
 is 0 "a policy inside"
+[ ! -e i/opener ]
+tap $? "the service takes its opener's socket along"
 out_has "before	file ("
 out_has "execute	nil	EPERM: a service in its sandbox starts no programs; --no-sandbox lifts that" "starts no programs"
 out_has "popen	nil	EPERM: a service in its sandbox"

@@ -221,6 +221,25 @@ static void test_allows_itself(void **state)
 	rig_run(allows_itself);
 }
 
+/* A service that ends does not take the next one's socket along. */
+static void next_one(void)
+{
+	CHECK(!mkdir(rig_path("run"), 0700));
+	CHECK(!hv_opener_start(rig_path("run/opener"), NULL, &err));
+	CHECK(!access(rig_path("run/opener"), F_OK));
+	hv_opener_unlisten();
+	CHECK(access(rig_path("run/opener"), F_OK));
+	rig_write("run/opener", "of the next one");
+	hv_opener_stop();
+	CHECK(reads(rig_path("run/opener"), "of the next one"));
+}
+
+static void test_next_one(void **state)
+{
+	(void)state;
+	rig_run(next_one);
+}
+
 static int answer(const void *arg, size_t len, bool (*allowed)(unsigned int what, const char *name),
 		  void *reply, size_t *reply_len, int *fds, unsigned int *n_fds, struct hv_err *e)
 {
@@ -272,6 +291,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_only_files, rig_make_dir, rig_remove_dir),
 		cmocka_unit_test_setup_teardown(test_command, rig_make_dir, rig_remove_dir),
 		cmocka_unit_test_setup_teardown(test_allows_itself, rig_make_dir, rig_remove_dir),
+		cmocka_unit_test_setup_teardown(test_next_one, rig_make_dir, rig_remove_dir),
 		cmocka_unit_test_setup_teardown(test_calls, rig_make_dir, rig_remove_dir),
 	};
 
