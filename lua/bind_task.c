@@ -216,6 +216,13 @@ static int sleep_until(lua_State *L)
 	return hv_cond_wait(L, NULL, (uint64_t)at, 0, slept);
 }
 
+/* in_foreground() -> whether the caller is the script, not a task or callback it made */
+static int in_foreground(lua_State *L)
+{
+	lua_pushboolean(L, hv_task_in_foreground(L));
+	return 1;
+}
+
 /* owner() -> for whom this task works (lua/task.h); nil = nobody in particular */
 static int owner(lua_State *L)
 {
@@ -248,6 +255,7 @@ void hv_bind_task(lua_State *L)
 		{ "duration_text", duration_text },
 		{ "sleep_until", sleep_until },
 		{ "tasks_alive", tasks_alive },
+		{ "in_foreground", in_foreground },
 		{ "owner", owner },
 		{ "own", own },
 		{ NULL, NULL },

@@ -341,6 +341,13 @@ const struct hv_task *hv_task_running(lua_State *L)
 	return tasks ? tasks->running : NULL;
 }
 
+bool hv_task_in_foreground(lua_State *L)
+{
+	const struct hv_tasks *tasks = hv_session_of(L)->tasks;
+
+	return tasks && tasks->running && tasks->running == tasks->foreground;
+}
+
 /* ---- how they run */
 
 static void resume(struct hv_task *task)

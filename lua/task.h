@@ -82,6 +82,8 @@ struct hv_interrupt_watch *hv_task_push_owner(lua_State *L);
 bool hv_task_owned(lua_State *L);
 /* The running task, only to be compared; NULL = none. */
 const struct hv_task *hv_task_running(lua_State *L);
+/* Whether that is the foreground. */
+bool hv_task_in_foreground(lua_State *L);
 
 /*
  * Closes all tasks but those that are running, the newest first, so that their __close handlers

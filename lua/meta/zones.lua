@@ -88,6 +88,8 @@ function zones.apply(options) end
 
 ---Starts the named zones, or all of the script: all of them run afterwards, or none that did not run before.
 ---
+---Where a script looks away from the last failure of a start, its end does not: it says what was wrong, and the exit status is 1.
+---
 ---Errors: ENOENT when no zone has that name, or without a hypervisor; EINVAL when a check finds errors; EEXIST when one runs
 ---from another definition; others as zone.start.
 ---

@@ -2,6 +2,7 @@
 -- The command line: one table of commands drives dispatch, help and usage errors.
 local core = require "hvsh.core"
 local nearest = require "hvsh.nearest"
+local place = require "hvsh.dsl.place"
 local term = require "hvsh.term"
 
 local commands = {}
@@ -339,8 +340,15 @@ end
 -- At the end of a script that ran: what its author may have forgotten. Returns the exit code.
 function commands.finish()
 	if commands.unfinished() then return 1 end
+	local operate = require "hvsh.operate"
+	local refused = operate.refused
+	if refused then
+		commands.fail(("%s%s\n(the script went on; assert around the call ends it there)"):format(
+			place.at(refused.file, refused.line), core.plain(refused.message)))
+		return 1
+	end
 	local n = #require("hvsh.dsl").zones
-	if n > 0 and not require("hvsh.operate").used then
+	if n > 0 and not operate.used then
 		io.stderr:write(("hvsh: note: %s defined, none started or stopped (zones.start() starts all)\n"):format(
 			term.count(n, "zone")))
 	end

@@ -3,6 +3,7 @@
 -- What the script starts or stops is noted and not done; where it needs a zone that really runs,
 -- reading ends there: what was defined so far is what counts.
 local core = require "hvsh.core"
+local place = require "hvsh.dsl.place"
 
 -- The script may take these away.
 local os, xpcall, tostring = os, xpcall, tostring
@@ -11,17 +12,6 @@ local define = { active = false }
 
 local intended = false
 local END = setmetatable({}, { __name = "hvsh.define.end", __tostring = function() return "end of reading" end })
-
--- The nearest line of the script (not of the prelude, not of C) above the caller.
-local function script_line(level)
-	for l = level or 2, 200 do
-		local info = debug.getinfo(l, "Sl")
-		if not info then return nil end
-		if info.what ~= "C" and info.currentline > 0 and info.source:sub(1, 1) == "@" then
-			return info.short_src, info.currentline
-		end
-	end
-end
 
 -- A start, stop or restart that is not made now.
 function define.intend()
@@ -36,14 +26,14 @@ end
 
 -- Ends reading at a line that needs more than definitions. why: "a running zone".
 function define.finish(why)
-	local file, line = script_line(3)
+	local file, line = place.script_line()
 	define.ended = { file = file, line = line, why = why }
 	error(END, 0)
 end
 
 -- os.exit inside a script would skip what we read it for.
 local function exit(code)
-	local file, line = script_line(2)
+	local file, line = place.script_line()
 	if code == nil or code == true or code == 0 then
 		define.ended = { file = file, line = line, why = nil }
 		error(END, 0)
@@ -58,7 +48,7 @@ local function located(err)
 	local text = (type(err) == "string" or meta and meta.__tostring) and tostring(err)
 		or ("(an error that is a %s value)"):format(type(err))
 	if text:find "^[^\n]-:%d+: " then return text end
-	local file, line = script_line(3)
+	local file, line = place.script_line()
 	return file and ("%s:%d: %s"):format(file, line, text) or text
 end
 

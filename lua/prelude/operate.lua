@@ -4,11 +4,13 @@
 local core = require "hvsh.core"
 local dsl = require "hvsh.dsl"
 local nearest = require "hvsh.nearest"
+local place = require "hvsh.dsl.place"
 local report = require "hvsh.report"
 local status = require "hvsh.status"
 local term = require "hvsh.term"
 
--- used: something was started or stopped, or was tried to be.
+-- used: something was started or stopped, or was tried to be. refused: {message, file, line} of the last start that the
+-- script, not a task of it, was refused.
 local operate = { used = false }
 
 local function fail(code, message)
@@ -130,6 +132,17 @@ function operate.start(names, options)
 	end
 	warn_once(plan.findings)
 	return operate.carry_out(plan, options)
+end
+
+-- Passes on what a start that a script has asked for gave. Its author may look away from a failure: the end of the script
+-- does not.
+function operate.answer(...)
+	local ok, message = ...
+	if core.in_foreground() then
+		local file, line = place.script_line()
+		operate.refused = not ok and { message = message, file = file, line = line } or nil
+	end
+	return ...
 end
 
 -- The entry of a running zone by name or id; a definition of that name lends its id.

@@ -30,15 +30,17 @@ local methods = {}
 function methods:start()
 	local s = current(self, "start")
 	if define.active then return define.intend() end
-	return operate().start({ s.name }, { hint = "zone:restart() takes it down and starts it as written" })
+	return operate().answer(operate().start({ s.name }, {
+		hint = "zone:restart() takes it down and starts it as written",
+	}))
 end
 
 function methods:restart()
 	local s = current(self, "restart")
 	if define.active then return define.intend() end
-	return operate().start({ s.name }, {
+	return operate().answer(operate().start({ s.name }, {
 		restart = true, force = true, hint = ("stop it first: zones.stop(%d)"):format(s.id),
-	})
+	}))
 end
 
 function methods:stop()

@@ -66,9 +66,9 @@ end
 function fields.apply(options)
 	options = options_of(options, "zones.apply", { restart = true })
 	if define.active then return define.intend() end
-	return operate().start(nil, {
+	return operate().answer(operate().start(nil, {
 		restart = options.restart, keep = true, hint = "zones.apply{restart = true} takes it down and starts it as written",
-	})
+	}))
 end
 
 -- The named zones, or all: either all of them run afterwards or none that was not running before.
@@ -78,11 +78,11 @@ function fields.start(...)
 		if type(name) ~= "string" then error(("zones.start: argument %d is a number, not a zone's name"):format(i), 2) end
 	end
 	local unknown = operate().unknown(names)
-	if unknown then return nil, "ENOENT: " .. unknown, "ENOENT" end
+	if unknown then return operate().answer(nil, "ENOENT: " .. unknown, "ENOENT") end
 	if define.active then return define.intend() end
-	return operate().start(#names > 0 and names or nil, {
+	return operate().answer(operate().start(#names > 0 and names or nil, {
 		hint = "zone:restart() takes it down and starts it as written",
-	})
+	}))
 end
 
 -- The named zones (or ids), or all of the script that run, the last one first. Each is tried.

@@ -23,6 +23,40 @@ code=$? out= err=$(cat "$work/.err")
 is 1 "a list that nobody can read is a failure"
 err_has "standard output could not be written"
 
+# A start that fails where nobody looks.
+looks_away() {
+	{ cat two.lua; printf '%s\n' "$@"; } >away.lua
+	run hvsh --sim --sim-fault=errno:start:EIO away.lua
+}
+line=$(($(wc -l <two.lua) + 1))
+for call in 'zones.start()' 'zones.start "rtos"' 'zones.apply()' 'zones.linux1:start()' 'zones.linux1:restart()' \
+	'local function f() zones.start() end f()'; do
+	looks_away "$call"
+	is 1 "$call fails the script"
+	err_has "away.lua:$line: "
+	err_has "EIO"
+	err_has "the script went on; assert around the call ends it there"
+done
+looks_away 'return zones.start()'
+is 1 "as the last of it"
+err_has "the script went on"
+looks_away 'zones.start "linux3"'
+is 1 "a name that is none, too"
+err_has "away.lua:$line: there is no zone linux3 (did you mean linux1?)"
+looks_away 'assert(zones.start())'
+is 1 "with assert"
+err_lacks "went on" "it is said once"
+looks_away 'if not zones.start() then assert(zones.start()) end'
+is 0 "a second try that succeeds makes up for it"
+err_lacks "went on"
+looks_away 'spawn(function() print(zones.start()) end)'
+is 0 "a task answers for itself"
+out_has "EIO"
+err_lacks "went on"
+looks_away 'if not zones.start() then print "not today" os.exit(0) end'
+is 0 "so does a script that says how it ends"
+err_lacks "went on"
+
 # Bytes that are no configuration.
 head -c 3296 /dev/zero | tr '\0' '\377' >rubbish
 run hvsh decode rubbish

@@ -6,7 +6,7 @@ local real, fake = require "hvsh.core", {}
 function fake.new()
 	local core = { running = { { id = 0, name = "root", cpus = { 0, 1 }, failed = false } }, findings = {}, calls = {} }
 	core.log_lines = {}
-	core.plain = real.plain
+	core.plain, core.in_foreground = real.plain, real.in_foreground
 	local level = "warn"
 
 	function core.check() return table.move(core.findings, 1, #core.findings, 1, {}) end

@@ -9,6 +9,17 @@ function place.caller(level)
 	return { source = info.source, line = info.currentline, short = info.short_src }
 end
 
+-- File and line of the script's part of the stack (not of the prelude, not of C) that is nearest; nil where there is none.
+function place.script_line()
+	for l = 2, 200 do
+		local info = debug.getinfo(l, "Sl")
+		if not info then return nil end
+		if info.what ~= "C" and info.currentline > 0 and info.source:sub(1, 1) == "@" then
+			return info.short_src, info.currentline
+		end
+	end
+end
+
 function place.file_of(where)
 	if where.source:sub(1, 1) == "@" then return where.source:sub(2) end
 	return where.short
