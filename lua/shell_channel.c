@@ -34,7 +34,8 @@ struct shell {
 	struct hv_post later;
 	struct hv_cond room;
 	char who[96];
-	bool started; /* the client has read the reply that names the channel */
+	bool started;		      /* the client has read the reply that names the channel */
+	const struct hv_task *server; /* the prompt's own task */
 
 	/* the statement that runs */
 	const struct hv_task *task; /* NULL = none */
@@ -63,7 +64,9 @@ static void say_finished(struct shell *s)
 {
 	if (!s->finish || s->sent < s->finish_at)
 		return;
-	hv_channel_event(s->ch, s->finish, strlen(s->finish), NULL);
+	/* Where the client does not read now, when there is room. */
+	if (hv_channel_event(s->ch, s->finish, strlen(s->finish), NULL))
+		return;
 	free(s->finish);
 	s->finish = NULL;
 }
@@ -230,11 +233,14 @@ static enum hv_interrupt_level look(struct hv_interrupt_watch *watch, uint64_t b
 	const struct hv_task *running = hv_task_running(s->session->L);
 	struct interrupts i = { .s = s, .of_any = !s->task || s->task != running };
 
-	if (!s->ch)
-		return HV_INTERRUPT_NOT;
-	flush(s);
 	if (busy > BUSY)
 		complain(s);
+	/* The prompt's own task closes what the statement has open: it gets the time for that. */
+	if (!s->ch && running == s->server)
+		return busy > PATIENCE ? HV_INTERRUPT_ONCE : HV_INTERRUPT_NOT;
+	if (!s->ch)
+		return i.of_any ? HV_INTERRUPT_NOT : HV_INTERRUPT_AT_ONCE;
+	flush(s);
 	if (!hv_channel_peek(s->ch, count, &i))
 		return i.of_any ? HV_INTERRUPT_NOT : HV_INTERRUPT_AT_ONCE;
 	if (i.of_any)
@@ -359,10 +365,10 @@ static int shell_who(lua_State *L)
 	return 1;
 }
 
-/* own(): the task that calls works for this prompt, and those it makes */
+/* own(): the task that calls is the prompt's own; those it makes work for this prompt, too */
 static int shell_own(lua_State *L)
 {
-	check_shell(L);
+	check_shell(L)->server = hv_task_running(L);
 	hv_task_own(L, 1);
 	return 0;
 }

@@ -92,8 +92,10 @@ int hv_channel_event(struct hv_channel *ch, const char *json, size_t len, struct
 	if (len > HV_FRAME_JSON_MAX)
 		return hv_err_set(err, EMSGSIZE, "an event of %zu bytes; at most %u", len,
 				  HV_FRAME_JSON_MAX);
-	if (hv_conn_put(ch->conn, HV_FRAME_EVENT, ch->number, 0, json, len, HV_CONTROL_QUEUE / 2))
+	if (hv_conn_put(ch->conn, HV_FRAME_EVENT, ch->number, 0, json, len, HV_CONTROL_QUEUE / 2)) {
+		ch->wants_room = true;
 		return hv_err_set(err, ENOBUFS, "the client does not read: an event is lost");
+	}
 	return 0;
 }
 

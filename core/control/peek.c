@@ -50,15 +50,15 @@ bool hv_channel_peek(struct hv_channel *ch, void (*event)(const char *json, size
 		.event = event,
 		.arg = arg,
 	};
-	bool there = !conn->dead && !conn->ended;
+	bool fine;
 	ssize_t n;
 
-	if (there && look(&view, (const uint8_t *)conn->rest.data, conn->rest.len)) {
-		n = recv(conn->fd, bytes, sizeof(conn->ctl->buffer), MSG_PEEK | MSG_DONTWAIT);
-		if (n > 0)
-			look(&view, bytes, (size_t)n);
-		there = n > 0 ? !hung_up(conn->fd) : n < 0 && (errno == EAGAIN || errno == EINTR);
-	}
+	if (conn->dead || conn->ended)
+		return false;
+	fine = look(&view, (const uint8_t *)conn->rest.data, conn->rest.len);
+	n = recv(conn->fd, bytes, sizeof(conn->ctl->buffer), MSG_PEEK | MSG_DONTWAIT);
+	if (n > 0 && fine)
+		look(&view, bytes, (size_t)n);
 	hv_frame_decoder_free(&view.dec);
-	return there;
+	return n > 0 ? !hung_up(conn->fd) : n < 0 && (errno == EAGAIN || errno == EINTR);
 }

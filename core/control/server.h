@@ -107,7 +107,7 @@ size_t hv_channel_room(struct hv_channel *ch);
 size_t hv_channel_send(struct hv_channel *ch, const void *bytes, size_t len);
 /* Lets the client send len bytes more. */
 void hv_channel_grant(struct hv_channel *ch, uint32_t len);
-/* As hv_control_event. */
+/* -ENOBUFS: the client does not read; the event is lost. `room` is called when it has read. */
 int hv_channel_event(struct hv_channel *ch, const char *json, size_t len, struct hv_err *err);
 /*
  * For who keeps the loop from its rounds: looks at what the client has sent meanwhile, up to 64 KiB,

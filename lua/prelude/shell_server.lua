@@ -72,6 +72,8 @@ function answers.complete(s, event)
 		reply.from, reply.candidates = from, json.array(table.move(candidates, 1, #candidates, 1, {}))
 	end
 	s.channel:event(json.encode(reply) or json.encode { event = "completed", id = event.id })
+	-- Others have their turn before the next.
+	core.sleep_until(core.now())
 	return true
 end
 

@@ -139,6 +139,19 @@ out_is alive "whoever vanishes takes the statement along"
 signalled KILL begun "local x <close> = setmetatable({}, {__close = function() io.open('$work/over', 'w'):close() end}) $(touch_now begun) sleep '1h'"
 for ((i = 0; i < 300; i++)); do [ -e over ] && break; sleep 0.1; done
 [ -e over ]; tap $? "also one that waits"
+signalled KILL begun "local x <close> = setmetatable({}, {__close = function() while true do end end}) $(touch_now begun) sleep '1h'"
+e '"alive"'
+out_is alive "one that does not end when it is ended"
+# Its wait is over and whoever typed it has vanished when the service looks.
+rm -f begun
+"$HVSH" --sim="$work/m" attach -e "$(touch_now begun) sleep '1s' while true do end" >.out 2>.err &
+for ((i = 0; i < 600; i++)); do [ -e begun ] && break; sleep 0.1; done
+kill -STOP "$service"
+{ kill -KILL $! && wait $!; } 2>/dev/null
+sleep 1.1
+kill -CONT "$service"
+e '"alive"'
+out_is alive "and one that was about to go on"
 signalled INT begun "local t = os.time() + 3 while os.time() < t do end $(touch_now begun) while true do end"
 is 130
 logged "kept the service from everything else" "who keeps the service busy is named"

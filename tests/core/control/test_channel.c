@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "control_rig.h"
 
+#include <errno.h>
+
 #include "base/log.h"
 
 #define POUR (3u << 20)
 
 /* "echo" opens a channel that sends back what comes; "pour" one that sends 3 MiB and closes; "shut"
- * one that closes with the first byte. The reply is the number. */
+ * one that closes with the first byte; "tell" one that tells events until there is no room, and one
+ * when there is again. The reply is the number. */
 static _Atomic unsigned int closed_by_client;
 
 struct flow {
@@ -60,6 +63,26 @@ static void pour_room(struct hv_channel *ch, void *arg)
 	hv_channel_close(ch, "all is said");
 }
 
+static void tell_event(struct hv_channel *ch, const char *json, size_t len, void *arg)
+{
+	char text[1000];
+	struct hv_err err;
+
+	(void)json;
+	(void)len;
+	(void)arg;
+	memset(text, 'e', sizeof(text));
+	while (!hv_channel_event(ch, text, sizeof(text), &err))
+		;
+	assert_int_equal(err.code, ENOBUFS);
+}
+
+static void tell_room(struct hv_channel *ch, void *arg)
+{
+	(void)arg;
+	hv_channel_event(ch, "room", 4, NULL);
+}
+
 static void on_channel_closed(struct hv_channel *ch, const char *reason, void *arg)
 {
 	(void)ch;
@@ -74,6 +97,7 @@ static const struct hv_channel_ops echo = {
 static const struct hv_channel_ops shut = { .data = shut_data,
 					    .room = echo_room,
 					    .closed = on_channel_closed };
+static const struct hv_channel_ops tell = { .event = tell_event, .room = tell_room };
 static const struct hv_channel_ops pour = { .room = pour_room, .closed = on_channel_closed };
 
 static void on_request(struct hv_control_conn *conn, uint32_t id, const char *json, size_t len,
@@ -81,6 +105,7 @@ static void on_request(struct hv_control_conn *conn, uint32_t id, const char *js
 {
 	const struct hv_channel_ops *which = json[0] == 'e'   ? &echo
 					     : json[0] == 's' ? &shut
+					     : json[0] == 't' ? &tell
 							      : &pour;
 	struct flow *flow = which == &pour ? calloc(1, sizeof(*flow)) : NULL;
 	struct hv_err err = { 0 };
@@ -236,6 +261,40 @@ static void test_pour(void **state)
 	service_free(&s);
 }
 
+/* What could not be told to one that did not read is told when it has read. */
+static void test_told_later(void **state)
+{
+	struct timeval limit = { .tv_sec = 60 };
+	char payload[4096];
+	struct service s;
+	uint16_t channel;
+	unsigned int n = 0, rooms = 0;
+	size_t len;
+	uint32_t id;
+	uint8_t type;
+	int fd;
+
+	(void)state;
+	service_prepare(&s, &ops);
+	service_run(&s);
+	fd = raw_hello(s.path);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)), 0);
+	raw_send(fd, HV_FRAME_REQUEST, 0, 1, "tell");
+	raw_send(fd, HV_FRAME_WINDOW, 1, 1, "");
+	raw_send(fd, HV_FRAME_EVENT, 1, 0, "go");
+	/* The first room there is was before anything was told. */
+	do {
+		type = raw_frame(fd, &channel, &id, payload, &len);
+		rooms += type == HV_FRAME_EVENT && len == 4 && !memcmp(payload, "room", 4);
+		n += type == HV_FRAME_EVENT && len == 1000;
+	} while (type && (!n || rooms < 2));
+	assert_int_equal(type, HV_FRAME_EVENT);
+	assert_int_equal(rooms, 2);
+	close(fd);
+	service_halt(&s);
+	service_free(&s);
+}
+
 /* Credit without end to one that does not read: the queue stays small and others are served. */
 static void test_not_read(void **state)
 {
@@ -339,9 +398,9 @@ static void test_limit(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_echo),	 cmocka_unit_test(test_pour),
-		cmocka_unit_test(test_not_read), cmocka_unit_test(test_late_data),
-		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_echo),	   cmocka_unit_test(test_pour),
+		cmocka_unit_test(test_told_later), cmocka_unit_test(test_not_read),
+		cmocka_unit_test(test_late_data),  cmocka_unit_test(test_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
