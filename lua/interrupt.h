@@ -69,6 +69,8 @@ struct hv_interrupt_watch {
 	enum hv_interrupt_level (*look)(struct hv_interrupt_watch *watch, uint64_t busy);
 	/* What look has answered so far was dealt with. */
 	void (*settled)(struct hv_interrupt_watch *watch);
+	/* What a task of that work failed with, besides the log. Does not wait; NULL = nowhere. */
+	void (*tell)(struct hv_interrupt_watch *watch, const char *text, size_t len);
 	bool apart; /* only watches: what the work prints goes where everybody's does */
 };
 

@@ -258,6 +258,19 @@ static void settled(struct hv_interrupt_watch *watch)
 	s->settled = s->seen;
 }
 
+static void tell(struct hv_interrupt_watch *watch, const char *text, size_t len)
+{
+	struct shell *s = (struct shell *)watch;
+	size_t n;
+
+	if (!s->ch)
+		return;
+	note_lost(s);
+	n = s->lost ? 0 : keep(s, text, len);
+	s->lost += len - n;
+	flush_soon(s);
+}
+
 /* ---- the channel */
 
 /* The channel is no longer valid. */
@@ -488,6 +501,7 @@ int hv_shell_channel_open(lua_State *L, struct hv_control_conn *conn, struct hv_
 	luaL_setmetatable(L, CHANNEL);
 	s->watch.look = look;
 	s->watch.settled = settled;
+	s->watch.tell = tell;
 	s->end.grant = grant;
 	s->session = hv_session_of(L);
 	s->loop = hv_control_conn_loop(conn);

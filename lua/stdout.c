@@ -164,6 +164,17 @@ static int read_checked(lua_State *L)
 	return lua_gettop(L);
 }
 
+/* upvalue: debug.debug itself, which reads lines until "cont". */
+static int debug_checked(lua_State *L)
+{
+	if (hv_task_owned(L))
+		return luaL_error(L, "debug.debug reads standard input, which is the service's: "
+				     "nothing that is typed here can be read there");
+	lua_pushvalue(L, lua_upvalueindex(1));
+	lua_call(L, 0, 0);
+	return 0;
+}
+
 /* upvalue: os.exit itself. */
 static int exit_checked(lua_State *L)
 {
@@ -250,10 +261,12 @@ void hv_stdout_functions(lua_State *L)
 	wrap(L, "lines", read_checked, false);
 	lua_getglobal(L, "os");
 	wrap(L, "exit", exit_checked, false);
+	lua_getglobal(L, "debug");
+	wrap(L, "debug", debug_checked, false);
 	luaL_getmetatable(L, LUA_FILEHANDLE);
 	lua_getfield(L, -1, "__index");
 	wrap(L, "write", file_write, true);
 	wrap(L, "read", read_checked, true);
 	wrap(L, "lines", read_checked, true);
-	lua_pop(L, 4);
+	lua_pop(L, 5);
 }

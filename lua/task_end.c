@@ -46,13 +46,19 @@ static void end(lua_State *L, struct hv_task *task)
 
 static void log_error(lua_State *L, const struct hv_task *task, lua_State *co, const char *what)
 {
-	struct hv_buf text = { 0 };
+	struct hv_buf text = { 0 }, line = { 0 };
+	const char *why;
 
 	hv_run_text(L, co, &text);
-	hv_log_error("task %s: %s%s", task->name, what,
-		     text.failed ? "not enough memory to say what went wrong"
-		     : text.data ? text.data
-				 : "");
+	why = text.failed ? "not enough memory to say what went wrong" : text.data ? text.data : "";
+	hv_log_error("task %s: %s%s", task->name, what, why);
+	/* Whoever typed it does not see the log. */
+	if (task->owner && task->owner->tell) {
+		hv_buf_printf(&line, "hvsh: error: task %s: %s%s\n", task->name, what, why);
+		if (!line.failed)
+			task->owner->tell(task->owner, line.data, line.len);
+		hv_buf_free(&line);
+	}
 	hv_buf_free(&text);
 }
 

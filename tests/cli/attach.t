@@ -72,6 +72,8 @@ e 'io.read()'
 out_has "standard input is the service's" "io.read"
 e 'io.stdin:read "a"'
 out_has "standard input is the service's" "io.stdin"
+e 'debug.debug()'
+out_has "debug.debug reads standard input, which is the service's" "debug.debug"
 sim attach -e '.console linux1'
 is 0 "a console, opened here" || :
 err_has "linux1: attached"
@@ -159,6 +161,11 @@ e 'spawn(function() while os.remove "'"$work"'/begun" == nil do sleep "10ms" end
 touch begun
 for ((i = 0; i < 300; i++)); do [ -e after ] && break; sleep 0.1; done
 [ -e after ]; tap $? "tasks outlive the prompt they were begun at"
+
+e 'spawn(function() error "oops" end) sleep "50ms" local t <close> = every("10ms", function() error "not again" end) sleep "1s"'
+out_has "hvsh: error: task stdin:1: stdin:1: oops" "what a task fails with is told whoever made it"
+out_has "not again"
+logged "error: task stdin:1: stdin:1: oops" "and the log"
 
 # Statements and interruptions of them that are read together: a client of its own prints what becomes of each.
 cat >raw.pl <<'PERL'
