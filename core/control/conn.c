@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/now.h"
 #include "control/server_priv.h"
 
 /* With so much unsent no more requests are read: who does not take answers gets none. */
@@ -275,6 +276,7 @@ int hv_conn_new(struct hv_control *ctl, int fd, pid_t pid, struct hv_err *err)
 	conn->ctl = ctl;
 	conn->fd = fd;
 	conn->pid = pid;
+	conn->since = hv_now();
 	snprintf(conn->program, sizeof(conn->program), "a client");
 	hv_hello_write(&json, NULL);
 	rc = json.failed ? hv_err_nomem(err)
@@ -316,6 +318,32 @@ void hv_conn_end(struct hv_control_conn *conn)
 	hv_outq_free(&conn->out);
 	hv_buf_free(&conn->rest);
 	free(conn);
+}
+
+/* What it has sent may wait for a loop that was busy. */
+static bool has_sent(const struct hv_control_conn *conn)
+{
+	char byte;
+
+	return conn->rest.len || recv(conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+bool hv_conn_end_silent(struct hv_control *ctl)
+{
+	struct hv_control_conn *oldest = NULL;
+	uint64_t now = hv_now();
+
+	/* The newest is the first. */
+	for (struct hv_control_conn *conn = ctl->conns; conn; conn = conn->next)
+		if (!conn->greeted && now - conn->since >= HV_CONTROL_SILENT && !has_sent(conn))
+			oldest = conn;
+	if (!oldest)
+		return false;
+	hv_log_warn("control: process %d, which has not greeted, makes room for another client",
+		    (int)oldest->pid);
+	hv_conn_kill(oldest, true, "there was no hello, and the place is wanted");
+	hv_conn_end(oldest);
+	return true;
 }
 
 void hv_control_conn_set_data(struct hv_control_conn *conn, void *data)

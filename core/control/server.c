@@ -136,7 +136,7 @@ static void admit(struct hv_control *ctl, int fd)
 		refuse(fd, why);
 		return;
 	}
-	if (ctl->n_conns == HV_CONTROL_CLIENTS) {
+	if (ctl->n_conns == HV_CONTROL_CLIENTS && !hv_conn_end_silent(ctl)) {
 		hv_log_warn("control: process %d was refused: there are %d clients", (int)peer.pid,
 			    HV_CONTROL_CLIENTS);
 		snprintf(why, sizeof(why), "the service has %d clients, as many as it can",

@@ -20,6 +20,8 @@
  */
 #define HV_CONTROL_PATH "/run/hvsh/control"
 #define HV_CONTROL_CLIENTS 64
+/* ns. One that has not greeted for so long gives its place to the next that finds all taken. */
+#define HV_CONTROL_SILENT UINT64_C(5000000000)
 #define HV_CONTROL_CHANNELS 16	      /* per client, at one time */
 #define HV_CONTROL_PENDING 64	      /* requests of one client without a reply: no more are read */
 #define HV_CONTROL_QUEUE (4u << 20)   /* bytes; events have the first half */

@@ -43,6 +43,7 @@ struct hv_control_conn {
 	bool ended;  /* nothing more comes */
 	bool dead;   /* to be torn down by the loop */
 	unsigned int pending;
+	uint64_t since; /* hv_now, when it came */
 	uint64_t lost; /* events */
 	struct hv_channel *channels[HV_CONTROL_CHANNELS];
 	uint16_t last_channel;
@@ -54,6 +55,8 @@ struct hv_control_conn {
 
 /* conn.c. Takes fd over. */
 int hv_conn_new(struct hv_control *ctl, int fd, pid_t pid, struct hv_err *err);
+/* Makes room by ending the oldest that has had its time to greet, and has not. */
+bool hv_conn_end_silent(struct hv_control *ctl);
 /* Calls back; conn is freed. */
 void hv_conn_end(struct hv_control_conn *conn);
 /* 0, -ENOBUFS beyond `limit` bytes waiting, -EPIPE; a connection that cannot go on is dropped. */

@@ -88,8 +88,9 @@ static void test_crowd(void **state)
 	expect_echo(first);
 	before = count_descriptors();
 	for (int i = 0; i < CROWD; i++) {
-		fds[i] = raw_connect(s.path);
-		if (i % 100 == 0)
+		/* Those that are let in greet: their places are theirs, however long this takes. */
+		fds[i] = i < HV_CONTROL_CLIENTS - 1 ? raw_hello(s.path) : raw_connect(s.path);
+		if (i % 100 == 0 || i == HV_CONTROL_CLIENTS - 2)
 			expect_echo(first);
 	}
 	for (int i = 0; i < CROWD; i++)
@@ -112,9 +113,69 @@ static void test_crowd(void **state)
 	service_free(&s);
 }
 
+static bool let_in(const struct service *s, int *fd)
+{
+	*fd = raw_connect(s->path);
+	if (greeted(*fd))
+		return true;
+	close(*fd);
+	return false;
+}
+
+/* A client that is in greets and asks. */
+static void expect_answer(int fd)
+{
+	char payload[4096];
+	uint16_t channel;
+	uint32_t id = 0;
+	size_t len;
+
+	raw_send(fd, HV_FRAME_HELLO, 0, 0, "{\"protocol\":1,\"oldest\":1}");
+	raw_send(fd, HV_FRAME_REQUEST, 0, 7, "{}");
+	assert_int_equal(raw_frame(fd, &channel, &id, payload, &len), HV_FRAME_REPLY);
+	assert_int_equal(id, 7);
+}
+
+/* All places are taken, by those that say nothing: who wants one gets it after a while. */
+static void test_silent(void **state)
+{
+	struct hv_control_client *first;
+	int fds[HV_CONTROL_CLIENTS], late;
+	struct service s;
+	char reason[1024];
+
+	(void)state;
+	hv_log_set_level(HV_LOG_ERROR);
+	service_prepare(&s, &ops);
+	service_run(&s);
+	/* The oldest of all has greeted, and stays. */
+	first = service_connect(&s);
+	for (int i = 1; i < HV_CONTROL_CLIENTS; i++) {
+		fds[i] = raw_connect(s.path);
+		assert_true(greeted(fds[i]));
+	}
+	for (int i = 0; !let_in(&s, &late); i++) {
+		assert_in_range(i, 0, 600);
+		usleep(100000);
+	}
+	raw_until_end(fds[1], reason);
+	assert_non_null(strstr(reason, "there was no hello"));
+	/* One went, no more. */
+	expect_answer(fds[2]);
+	expect_answer(late);
+	expect_echo(first);
+	for (int i = 1; i < HV_CONTROL_CLIENTS; i++)
+		close(fds[i]);
+	close(late);
+	hv_control_disconnect(first);
+	service_halt(&s);
+	service_free(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_silent),
 		cmocka_unit_test(test_crowd),
 	};
 
