@@ -25,8 +25,10 @@ static void drop_taken(struct hv_shell_end *end)
 bool hv_shell_end_put(struct hv_shell_end *end, bool data, const void *bytes, size_t len)
 {
 	struct head head = { .len = (uint32_t)len, .data = data };
+	size_t before;
 
 	drop_taken(end);
+	before = end->queue.len;
 	if (data && end->last_is_data && end->at < end->queue.len) {
 		hv_buf_add(&end->queue, bytes, len);
 		if (end->queue.failed)
@@ -35,13 +37,18 @@ bool hv_shell_end_put(struct hv_shell_end *end, bool data, const void *bytes, si
 		head.len += (uint32_t)len;
 		memcpy(end->queue.data + end->last, &head, sizeof(head));
 	} else {
-		end->last = end->queue.len;
-		end->last_is_data = data;
 		hv_buf_add(&end->queue, &head, sizeof(head));
 		hv_buf_add(&end->queue, bytes, len);
+		if (end->queue.failed) {
+			/* A head without its body would be read beyond the buffer. */
+			end->queue.len = before;
+			return false;
+		}
+		end->last = before;
+		end->last_is_data = data;
 	}
 	hv_cond_wake(&end->input);
-	return !end->queue.failed;
+	return true;
 }
 
 size_t hv_shell_end_waiting(const struct hv_shell_end *end)

@@ -28,7 +28,8 @@ struct hv_shell_end {
 	void (*grant)(struct hv_shell_end *end, uint32_t len);
 };
 
-/* false: no memory. Wakes who waits in receive. */
+/* Wakes who waits in receive. false: no memory, and nothing was added; the channel is to be ended.
+ */
 bool hv_shell_end_put(struct hv_shell_end *end, bool data, const void *bytes, size_t len);
 /* Bytes that wait, with what they cost. */
 size_t hv_shell_end_waiting(const struct hv_shell_end *end);
