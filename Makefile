@@ -180,8 +180,9 @@ $(TEST_BIN): $(O)/%: $(O)/%.o
 	$(call say,LINK,$@)$(CC) $(LDFLAGS) $(if $(SAN),-Wl$(COMMA)-rpath$(COMMA)$(abspath $(O))) -o $@ $^ -lcmocka $(LIBS)
 $(O)/tests/core/control/test_attach: $(O)/lua/attach.o $(O)/lua/attach_local.o $(O)/lua/attach_remote.o $(O)/lua/rawtty.o
 $(O)/tests/core/control/test_attach: private LIBS := $(filter %.a %.so,$(TEST_CORE)) $(LIBS)
-$(O)/tests/core/control/test_shell_end: $(LUA_OBJ)
-$(O)/tests/core/control/test_shell_end: private LIBS := $(filter %.a %.so,$(TEST_CORE)) $(LIBS)
+TEST_LUA := $(O)/tests/core/control/test_requests $(O)/tests/core/control/test_shell_end
+$(TEST_LUA): $(LUA_OBJ)
+$(TEST_LUA): private LIBS := $(filter %.a %.so,$(TEST_CORE)) $(LIBS)
 TEST_POLICY := $(filter $(O)/tests/core/policy/% $(O)/tests/core/sandbox/test_policy%,$(TEST_BIN))
 $(TEST_POLICY): $(LUA_OBJ)
 $(TEST_POLICY): private LIBS := $(filter %.a %.so,$(TEST_CORE)) $(LIBS)

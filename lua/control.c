@@ -53,8 +53,34 @@ static struct hv_control_conn *find_conn(const struct hv_session *s, lua_Integer
 	return NULL;
 }
 
-/* (connection, id, text): what follows is Lua's, and may wait. */
-static int handle(lua_State *L)
+/* What Lua has no answer to is answered all the same: the client waits for it. */
+static void give_up(struct hv_control_conn *conn, uint32_t id, const char *why)
+{
+	static const char reply[] = "{\"error\":\"the service could not handle this request; "
+				    "its log says why\",\"code\":\"EFAULT\"}";
+	struct hv_err err;
+
+	hv_log_error("a request of process %d was not handled: %s", (int)hv_control_conn_pid(conn),
+		     why ? why : "an error that is no text");
+	if (hv_control_reply(conn, id, reply, sizeof(reply) - 1, &err) < 0)
+		hv_log_warn("control: %s", err.msg);
+}
+
+/* Of a request that handle has been given. */
+static int handled(lua_State *L, int status, lua_KContext ctx)
+{
+	struct hv_control_conn *conn;
+
+	(void)ctx;
+	if (status == LUA_OK || status == LUA_YIELD)
+		return 0;
+	conn = find_conn(hv_session_of(L), lua_tointeger(L, 1));
+	if (conn)
+		give_up(conn, (uint32_t)lua_tointeger(L, 2), lua_tostring(L, -1));
+	return 0;
+}
+
+static int call_request(lua_State *L)
 {
 	lua_getglobal(L, "require");
 	lua_pushliteral(L, "hvsh.control");
@@ -66,13 +92,13 @@ static int handle(lua_State *L)
 	return 0;
 }
 
-/* Protected: a request that there is no memory for is not answered. */
-static int spawn(lua_State *L)
+/* (connection, id, text): what follows is Lua's, and may wait. */
+static int handle(lua_State *L)
 {
-	lua_pushcfunction(L, handle);
-	lua_insert(L, 1);
-	hv_task_spawn(L, 3, "control request");
-	return 0;
+	lua_pushcfunction(L, call_request);
+	for (int i = 1; i <= 3; i++)
+		lua_pushvalue(L, i);
+	return handled(L, lua_pcallk(L, 3, 0, 0, 0, handled), 0);
 }
 
 struct request {
@@ -87,10 +113,12 @@ static int push_request(lua_State *L)
 	const struct request *r = lua_touserdata(L, 1);
 
 	lua_settop(L, 0);
+	lua_pushcfunction(L, handle);
 	lua_pushinteger(L, (lua_Integer)number_of(r->conn));
 	lua_pushinteger(L, r->id);
 	lua_pushlstring(L, r->json, r->len);
-	return spawn(L);
+	hv_task_new(L, 3, "control request");
+	return 0;
 }
 
 static void on_request(struct hv_control_conn *conn, uint32_t id, const char *json, size_t len,
@@ -100,14 +128,14 @@ static void on_request(struct hv_control_conn *conn, uint32_t id, const char *js
 	struct request r = { .conn = conn, .id = id, .json = json, .len = len };
 	lua_State *L = s->L;
 
-	if (!lua_checkstack(L, 8))
+	if (!lua_checkstack(L, 8)) {
+		give_up(conn, id, "not enough memory");
 		return;
+	}
 	lua_pushcfunction(L, push_request);
 	lua_pushlightuserdata(L, &r);
 	if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
-		hv_log_error("a request of process %d was not handled: %s",
-			     (int)hv_control_conn_pid(conn),
-			     lua_tostring(L, -1) ?: "an error that is no text");
+		give_up(conn, id, lua_tostring(L, -1));
 		lua_pop(L, 1);
 	}
 }

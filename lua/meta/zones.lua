@@ -176,7 +176,7 @@ local change = {}
 local step = {}
 
 ---@class hvsh.findings
----What a check found: a list that prints as a report.
+---What a check found: a list that prints as a report, of more than 200 the first ones.
 ---@field errors integer [count] How many errors are in it. With one or more nothing is started.
 ---@field warnings integer [count] How many warnings.
 ---@field [integer] hvsh.finding

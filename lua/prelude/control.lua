@@ -240,7 +240,17 @@ function control.request(connection, id, text)
 	local reply = result or { error = (tostring(message):gsub("^E[%u%d]+: ", "")), code = code }
 	local encoded, why = json.encode(reply)
 	if not encoded then encoded = json.encode { error = "EIO: " .. tostring(why), code = "EIO" } end
-	core.control_reply(connection, id, encoded)
+	local sent, other
+	sent, why, other = core.control_reply(connection, id, encoded)
+	-- Of a client that does not read, or has gone, core has said so.
+	if sent or other ~= "EMSGSIZE" then return end
+	local asked = json.decode(text)
+	local word = type(asked) == "table" and tostring(asked.request):sub(1, 32) or "a request"
+	core.log("warn", ("the answer to %s of %d bytes is larger than 1 MiB and was not sent"):format(word, #encoded))
+	core.control_reply(connection, id, json.encode {
+		error = ("the answer is larger than 1 MiB: %d bytes, which cannot be sent; what was asked for may have been done"):format(#encoded),
+		code = other,
+	})
 end
 
 -- ---- the commands' side

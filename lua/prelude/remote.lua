@@ -56,6 +56,12 @@ local function list_of(values)
 	return json.array(table.move(values, 1, #values, 1, {}))
 end
 
+-- {findings=, left_out=}: of very many the first ones.
+local function found(findings)
+	local list, left_out = report.first(findings)
+	return { findings = list_of(list), left_out = left_out }
+end
+
 -- Nil and a message for what no command has packed.
 local function specs_of(request)
 	local ok, specs = pcall(remote.unpack, request.specs)
@@ -70,7 +76,11 @@ local function plan_of(request)
 	if not specs then return nil, nil, why, "EINVAL" end
 	local plan, message, code, findings = operate.plan(specs, options)
 	if plan then return plan, specs end
-	if findings then return nil, { findings = list_of(findings), failed = message, code = code } end
+	if findings then
+		local reply = found(findings)
+		reply.failed, reply.code = message, code
+		return nil, reply
+	end
 	return nil, nil, message, code
 end
 
@@ -80,7 +90,9 @@ local function as_data(plan)
 		deltas[i] = {}
 		for key, value in pairs(delta) do deltas[i][key] = type(value) == "table" and list_of(value) or value end
 	end
-	return { deltas = json.array(deltas), steps = json.array(plan.steps), findings = list_of(plan.findings) }
+	local data = found(plan.findings)
+	data.deltas, data.steps = json.array(deltas), json.array(plan.steps)
+	return data
 end
 
 -- What runs by these definitions now is what later commands and the service's own script mean by the names.
@@ -102,13 +114,13 @@ end
 
 remote.answers = {}
 
--- {"request":"check","specs":[…]} -> {"findings": […]}
+-- {"request":"check","specs":[…]} -> {"findings": […]}; of very many the first, and "left_out" counts the others
 function remote.answers.check(request)
 	local specs, why = specs_of(request)
 	if not specs then return nil, why, "EINVAL" end
 	local findings, message, code = operate.check(specs)
 	if not findings then return nil, message, code end
-	return { findings = list_of(findings) }
+	return found(findings)
 end
 
 -- {"request":"plan","specs":[…],"names":[…],"restart":false,"force":false} -> {"deltas", "steps", "findings"}; where the
@@ -165,15 +177,19 @@ local function with(specs, request)
 	return request
 end
 
+local function findings_of(reply)
+	return report.findings_list(table.move(reply.findings, 1, #reply.findings, 1, {}), reply.left_out)
+end
+
 function machine.check(specs)
 	local reply, message, code = control.ask(with(specs, { request = "check" }))
 	if not reply then return nil, message, code end
-	return report.findings_list(table.move(reply.findings, 1, #reply.findings, 1, {}))
+	return findings_of(reply)
 end
 
 local function planned(reply, message, code)
 	if not reply then return nil, message, code end
-	local findings = report.findings_list(table.move(reply.findings, 1, #reply.findings, 1, {}))
+	local findings = findings_of(reply)
 	if reply.failed and not reply.steps then return nil, reply.failed, reply.code, findings end
 	reply.findings = findings
 	return reply

@@ -18,9 +18,29 @@ local function place(party)
 	return party.line and ("%s:%d"):format(party.file, party.line) or party.file
 end
 
--- "2 errors, 1 warning"; nil when there is nothing.
+-- Nobody reads more of them, and so many fit into an answer of the service.
+local MOST = 200
+
+-- The first of long findings, errors before warnings, and how many of each severity were left out: {error=, warning=,
+-- note=}. Short ones come back as they are.
+function report.first(findings)
+	if #findings <= MOST then return findings, findings.left_out end
+	local list, left_out = {}, { error = 0, warning = 0, note = 0 }
+	for rank = 1, 3 do
+		for _, f in ipairs(findings) do
+			if severities[f.severity].rank == rank then
+				if #list < MOST then list[#list + 1] = f else left_out[f.severity] = left_out[f.severity] + 1 end
+			end
+		end
+	end
+	return list, left_out
+end
+
+-- "2 errors, 1 warning", with those left out; nil when there is nothing.
 function report.summary(findings)
-	local n = { error = 0, warning = 0, note = 0 }
+	local left_out = findings.left_out or {}
+	local n = {}
+	for severity in pairs(severities) do n[severity] = left_out[severity] or 0 end
 	for _, f in ipairs(findings) do n[f.severity] = n[f.severity] + 1 end
 	local parts = {}
 	for _, severity in ipairs { "error", "warning", "note" } do
@@ -61,23 +81,29 @@ local function finding(f, options, lines)
 	end
 end
 
--- Errors first, otherwise as they came; a blank line between them; no summary.
+-- Errors first, otherwise as they came; a blank line between them; no summary. Of very many the first ones.
 function report.findings(findings, options)
 	local lines = {}
+	local list, left_out = report.first(findings)
 	for rank = 1, 3 do
-		for _, f in ipairs(findings) do
+		for _, f in ipairs(list) do
 			if severities[f.severity].rank == rank then
 				if #lines > 0 then lines[#lines + 1] = "" end
 				finding(f, options, lines)
 			end
 		end
 	end
+	if left_out then
+		lines[#lines + 1] = ""
+		lines[#lines + 1] = ("and %s more"):format(report.summary { left_out = left_out })
+	end
 	return lines
 end
 
--- The findings of a check with their counts, printing as text.
-function report.findings_list(findings)
-	findings.errors, findings.warnings = 0, 0
+-- The findings of a check with their counts, printing as text. left_out: of report.first, when they are not all.
+function report.findings_list(findings, left_out)
+	findings.left_out = left_out
+	findings.errors, findings.warnings = left_out and left_out.error or 0, left_out and left_out.warning or 0
 	for _, f in ipairs(findings) do
 		if f.severity == "error" then findings.errors = findings.errors + 1 end
 		if f.severity == "warning" then findings.warnings = findings.warnings + 1 end

@@ -38,6 +38,33 @@ out_has "linux2 (2): runs as written (simulated)"
 sim start ../boot_zones.lua linux2
 is 0 "and start"
 cd ..
+# More findings than anybody reads, and than an answer holds.
+cat >clashes.lua <<'LUA'
+local board = require "board.qemu_virt"
+for i = 1, 30 do
+	local devices = {}
+	for k = 1, 20 do
+		devices[k] = console("c" .. k) { at = 0xa003800, irq = 75, log = "/nonexistent/" .. ("x"):rep(180) .. "/" .. k }
+	end
+	zone("z" .. i) {
+		id = i, cpus = {2}, board = board, ram = {at = 0x50000000, size = "384M"}, kernel = false, devices = devices,
+	}
+end
+LUA
+run timeout 120 "$HVSH" --sim check clashes.lua
+here=$(printf '%s\n' "$out" | wc -l)
+[[ $code == 1 && $out =~ and\ [0-9]{4,}\ errors\ more.*30\ zones,\ [0-9]{5,}\ errors$ ]]
+tap $? "of thousands of errors the first are shown, and how many more there are"
+for command in check plan apply; do
+	sim $command clashes.lua
+	[[ $code == 1 && $out =~ and\ [0-9]{4,}\ errors\ more.*30\ zones,\ [0-9]{5,}\ errors$ ]]
+	tap $? "the service says the same to $command"
+	[ "$(printf '%s\n' "$out" | wc -l)" -le $((here + 20)) ]
+	tap $? "at the same length"
+done
+sim check --json clashes.lua
+[[ ${out//[[:space:]]/} =~ \"errors\":[0-9]{5,}.*\"left_out\":\{\"error\":[0-9]{5,} ]]
+tap $? "as data with the numbers"
 sim map boot_zones.lua
 is 0 "map"
 out_has "SIMULATED hypervisor (arm64, layout 6)"
@@ -195,7 +222,7 @@ for _, text in ipairs {
 	'{"request":"apply","specs":7}', '{"request":"apply","specs":[7]}', '{"request":"apply","specs":[{}]}',
 	'{"request":"apply","specs":[{"spec":{"v":{"name":"x"}},"origins":{}}]}',
 	'{"request":"check","specs":[{"spec":{"v":{"name":"x","id":"one","cpus":{"v":[-1]}}},"origins":{"":7}}]}',
-	'{"request":"map","specs":[],"width":-5}', ("[" ):rep(1000),
+	'{"request":"map","specs":[],"width":-5}', ("[" ):rep(1000), '{"request":"' .. ("x"):rep(1048550) .. '"}',
 } do
 	local reply, why = remote:call(text)
 	local answer = reply and json.decode(reply)
@@ -209,6 +236,9 @@ out_has '"zone":0}	zone 0 is the root zone'
 out_has '["nobody"]}	there is no zone nobody'
 out_has '{"request":"apply"}	apply needs specs'
 out_has '"specs":[{}]}	the specs of this request cannot be read'
+out_has 'xxx	the answer is larger than 1 MiB'
+grep -q 'the answer to xxx.* bytes is larger than 1 MiB' m/service.log
+tap $? "the log says of which request the answer was too large"
 out_lacks "	nil" "all of them"
 sim list
 out_has "linux1/root" "and the service goes on"

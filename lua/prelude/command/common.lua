@@ -89,7 +89,7 @@ function common.carry_out(machine, plan, request, options)
 		local array = require("hvsh.json").array
 		return common.result({
 			script = request.args[1], zones = array(report.outcomes(plan, ok or options.keep and code == "EEXIST")),
-			findings = array(table.move(plan.findings, 1, #plan.findings, 1, {})),
+			findings = array(table.move(plan.findings, 1, #plan.findings, 1, {})), left_out = plan.findings.left_out,
 		}, not ok and message)
 	end
 	if ok or options.keep and code == "EEXIST" then

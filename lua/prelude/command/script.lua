@@ -33,7 +33,7 @@ function script.check(request)
 	if request.options.json then
 		failed = common.json {
 			script = request.args[1], zones = #specs, errors = findings.errors, warnings = findings.warnings,
-			findings = findings_data(findings),
+			findings = findings_data(findings), left_out = findings.left_out,
 		}
 		return math.max(code, failed)
 	end
@@ -53,7 +53,7 @@ local function planned(request)
 	if not findings then return nil, common.fail(message) end
 	if request.options.json then
 		common.json {
-			script = request.args[1], errors = findings.errors, findings = findings_data(findings),
+			script = request.args[1], errors = findings.errors, findings = findings_data(findings), left_out = findings.left_out,
 			error = "the zones are not right", code = "EINVAL",
 		}
 	else
@@ -70,7 +70,7 @@ local function plan_data(request, plan)
 	end
 	return {
 		script = request.args[1], simulated = common.simulated(), zones = array(deltas),
-		steps = array(plan.steps), findings = findings_data(plan.findings),
+		steps = array(plan.steps), findings = findings_data(plan.findings), left_out = plan.findings.left_out,
 	}
 end
 
