@@ -64,11 +64,11 @@ function common.result(findings)
 	return report.findings_list(findings)
 end
 
--- Writes {path=, bytes=} each, unless the script is only read. true, or nil, message, code.
+-- Writes {path=, bytes=, kind=} each (hvsh.output), unless the script is only read. true, or nil, message, code.
 function common.write(files)
 	if define.active then return true end
 	for _, file in ipairs(files) do
-		local ok, message = output.write(file.path, file.bytes)
+		local ok, message = output.write(file.path, file.bytes, file.kind)
 		if not ok then return nil, "EIO: " .. message, "EIO" end
 	end
 	return true

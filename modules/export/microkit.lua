@@ -74,7 +74,7 @@ function microkit.write(path, wanted)
 	if type(path) ~= "string" or path == "" then error("export.microkit: write takes a file's name and what goes into it", 2) end
 	local made, message, code, findings = make(descriptions(wanted))
 	if not made then return nil, message, code, findings end
-	local files = { { path = path, bytes = made.text } }
+	local files = { { path = path, bytes = made.text, kind = "system" } }
 	table.move(made.tables, 1, #made.tables, 2, files)
 	local ok
 	ok, message, code = common.write(files)

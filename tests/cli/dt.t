@@ -81,6 +81,13 @@ run hvsh dt overlay sm1.dtb memory.dtbo -o memory.dtb
 is 0 "overlay"
 run hvsh dt host --check memory.dtb mmc1 --memory 0x20000000+256M,0x38000000+1M
 is 0 "the memory is reserved then"
+cp host.dts kept.dts
+run hvsh dt overlay sm1.dtb memory.dtbo -o host.dts
+is 1 "not over a file that is no tree"
+err_has "host.dts is there already and is no device tree (.dtb)"
+same host.dts kept.dts "which is as it was"
+run hvsh dt overlay sm1.dtb memory.dtbo -o memory.dtb
+is 0 "over an earlier one"
 run hvsh dt overlay sm1.dtb memory.dtbo
 is 2 "no place for it"
 err_has "where does the tree go? -o FILE"

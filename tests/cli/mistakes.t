@@ -17,6 +17,40 @@ cp old.json keep.json
 run hvsh import old.json -o ./old.json
 same old.json keep.json "import does not write over its input"
 
+# A file's name forgotten: the next word is taken for it.
+sim map --svg precious.lua
+is 1 "a script behind --svg is no drawing"
+err_has "precious.lua is there already and is no drawing (SVG), so it is not overwritten"
+err_has "name another file, as in hvsh map --svg map.svg precious.lua"
+same two.lua precious.lua "the script is as it was"
+sim map --json --svg precious.lua
+out_has '"error": "precious.lua is there already' "as data"
+for _ in first again; do
+	sim map --svg memory.svg two.lua
+	is 0 "a drawing is overwritten by the next one"
+done
+: >empty.svg
+sim map --svg empty.svg two.lua
+is 0 "and so is an empty file"
+sim encode two.lua --zone linux1 --abi 6 -o old.json
+is 1 "encode writes over no text"
+err_has "old.json is there already and is no zone configuration"
+for _ in first again; do
+	sim encode two.lua --zone linux1 --abi 6 -o config
+	is 0 "but over its earlier output"
+done
+run hvsh import -o old.json "$HVSH_TESTS/../examples/imported/zone1.json"
+is 1 "import writes over no JSON"
+err_has "old.json is there already and is no script"
+same old.json keep.json "which is as it was"
+sim screenshot linux1 precious.lua
+is 1 "nor a screenshot over a script"
+err_has "precious.lua is there already and is no picture (PNG)"
+sim export microkit two.lua precious.lua
+is 1 "nor an export"
+err_has "precious.lua is there already and is no system description (XML)"
+same two.lua precious.lua "which is as it was"
+
 # Standard output that is closed.
 "$HVSH" --sim list >&- 2>"$work/.err"
 code=$? out= err=$(cat "$work/.err")

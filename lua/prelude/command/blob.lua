@@ -54,7 +54,7 @@ function blob.encode(request)
 		io.stdout:write(bytes)
 		return 0
 	end
-	local ok, why = output.write(target, bytes)
+	local ok, why = output.write(target, bytes, "config")
 	if not ok then return common.fail(why) end
 	io.stderr:write(("hvsh: wrote %d bytes to %s\n"):format(#bytes, term.clean(target)))
 	if not request.options.json then return 0 end

@@ -190,6 +190,8 @@ end
 
 function verbs.overlay(request, tree)
 	if not request.options.o then return request.misuse "where does the tree go? -o FILE" end
+	local why = require("hvsh.output").mistaken(request.options.o, "tree")
+	if why then return common.fail(why) end
 	for i = 3, #request.args do
 		local ok, message = tree:overlay(request.args[i])
 		if not ok then return common.fail(message) end

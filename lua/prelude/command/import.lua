@@ -57,7 +57,7 @@ function import.import(request)
 	local ok
 	why = output.destroys(target, request.args)
 	if why then return common.fail(why) end
-	ok, why = output.write(target, result.script)
+	ok, why = output.write(target, result.script, "script")
 	if not ok then return common.fail(why) end
 	if request.options.json then return common.json { written = target, notes = texts_of(result.notes) } end
 	io.stderr:write("hvsh: wrote ", term.clean(target), "\n")

@@ -25,8 +25,12 @@ function command.map(request)
 	if request.options.svg then
 		text, message = machine.map(specs, { svg = true })
 		if not text then return common.fail(message) end
-		local ok, why = output.write(request.options.svg, text)
-		if not ok then return common.fail(why) end
+		local ok, why = output.write(request.options.svg, text, "svg")
+		if not ok then
+			local taken = not request.args[1] and request.options.svg:match "^.*%.lua$"
+			local hint = taken and (", as in hvsh map --svg map.svg %s"):format(taken)
+			return common.fail(why .. (hint or ""))
+		end
 		io.stderr:write("hvsh: wrote ", term.clean(request.options.svg), "\n")
 		result.written = request.options.svg
 	elseif request.options.json then

@@ -12,6 +12,8 @@ function command.screenshot(request)
 	if request.options.screen and not request.options.screen:find "^%d+$" then
 		return request.misuse(("--screen: %s is not the number of a screen"):format(request.options.screen))
 	end
+	local mistaken = require("hvsh.output").mistaken(file, "png")
+	if mistaken then return common.fail(mistaken) end
 	-- The service writes the file, and has another working folder.
 	if file:sub(1, 1) ~= "/" then
 		local folder, why = core.working_folder()
