@@ -136,14 +136,11 @@ static int write_more(lua_State *L, int status, lua_KContext ctx)
 		return n == -ENODEV ? gone(L, c) : hv_bind_fail(L, &err);
 	done += (size_t)n;
 	if (done == len) {
-		hv_console_release(c->client);
 		lua_pushboolean(L, 1);
 		return 1;
 	}
-	if (status == LUA_YIELD && hv_task_timed_out(L)) {
-		hv_console_release(c->client);
+	if (status == LUA_YIELD && hv_task_timed_out(L))
 		return too_late(L, c, "the guest did not take all of the input");
-	}
 	lua_pushinteger(L, (lua_Integer)done);
 	lua_replace(L, 4);
 	return wait(L, 2, write_more);
@@ -151,7 +148,8 @@ static int write_more(lua_State *L, int status, lua_KContext ctx)
 
 /*
  * client:write(bytes, [timeout]) -> true when the console has taken all of them. Waits while
- * somebody else has the keyboard, and for the guest.
+ * somebody else has the keyboard, and for the guest. The caller gives the keyboard back, as a
+ * __close of client: one that is cancelled or interrupted while it waits does not come back here.
  */
 static int client_write(lua_State *L)
 {
@@ -174,6 +172,16 @@ static int client_gc(lua_State *L)
 
 	hv_console_close(c->client);
 	c->client = NULL;
+	return 0;
+}
+
+/* The __close of a client, which stays open. In C: no interruption gets in between. */
+static int client_release(lua_State *L)
+{
+	struct client *c = check(L);
+
+	if (c->client)
+		hv_console_release(c->client);
 	return 0;
 }
 
@@ -224,6 +232,10 @@ static int console_open(lua_State *L)
 	c = lua_newuserdatauv(L, sizeof(*c), 0);
 	*c = (struct client){ 0 };
 	luaL_setmetatable(L, CLIENT);
+	lua_getmetatable(L, -1);
+	lua_pushcfunction(L, client_release);
+	lua_setfield(L, -2, "__close");
+	lua_pop(L, 1);
 	snprintf(c->name, sizeof(c->name), "%s", d->dev.name);
 	if (hv_console_open(&d->dev, (unsigned int)port, &opts, &c->client, &err) < 0)
 		return hv_bind_fail(L, &err);

@@ -74,7 +74,9 @@ function methods:write(text, options)
 	local timeout = timeout_of(options, "write")
 	if not s.client then return closed(s) end
 	if text == "" then return true end
-	return s.client:write(text, timeout)
+	-- Gives the keyboard back, and leaves the reader open.
+	local client <close> = s.client
+	return client:write(text, timeout)
 end
 
 -- The first match in text of one of the patterns: which, from, to, captures.
