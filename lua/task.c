@@ -15,6 +15,7 @@
 
 /* How many tasks go on in one round of the loop: descriptors and timers have their turn as well. */
 #define ROUND 64
+#define TURN_NS UINT64_C(10000000)
 
 /* Keys in the registry. */
 static const char live = 'l';
@@ -365,6 +366,7 @@ static void resume(struct hv_task *task)
 		return;
 	}
 	task->state = HV_TASK_RUNNING;
+	task->resumed_at = hv_now();
 	tasks->running = task;
 	was_background = hv_interrupt_background(task != tasks->foreground);
 	watched = hv_interrupt_watch(task->owner);
@@ -505,6 +507,13 @@ int hv_cond_wait(lua_State *L, struct hv_cond *cond, uint64_t deadline, lua_KCon
 			hv_timer_set(task->timer, deadline, 0);
 	}
 	return hv_co_wait(L, &task->wait, 0, go_on);
+}
+
+bool hv_task_is_due(lua_State *L)
+{
+	const struct hv_task *task = hv_task_running(L);
+
+	return task && hv_now() - task->resumed_at > TURN_NS && hv_co_can_wait(L);
 }
 
 bool hv_task_timed_out(lua_State *L)

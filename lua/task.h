@@ -41,6 +41,11 @@ struct hv_cond {
  */
 int hv_cond_wait(lua_State *L, struct hv_cond *cond, uint64_t deadline, lua_KContext ctx,
 		 lua_KFunction k);
+/*
+ * The running task can wait here, and has gone on for 10 ms since it last did: what finds something
+ * at once every time lets the loop come round first, by a wait whose deadline is now.
+ */
+bool hv_task_is_due(lua_State *L);
 /* In k: the deadline ended the wait, and not hv_cond_wake. */
 bool hv_task_timed_out(lua_State *L);
 

@@ -21,6 +21,7 @@ struct hv_task {
 	struct hv_source *timer; /* made at its first deadline */
 	lua_KFunction k;	 /* goes on after this wait */
 	lua_KContext ctx;
+	uint64_t resumed_at;   /* ns */
 	int nargs;	       /* to begin with */
 	int status, n_results; /* of its end */
 	enum hv_task_state state;

@@ -43,7 +43,7 @@ local console = {}
 function console:read(options) end
 
 ---Types text. Waits while the guest does not take it, or somebody else has the keyboard. Its end gives the keyboard back, also one by
----time, by cancel or by Ctrl-C: what the guest has taken until then stays typed.
+---time, by cancel or by Ctrl-C: what was taken until then stays typed.
 ---
 ---Errors: ETIMEDOUT when it could not be typed in time; ENODEV when the console has ended; EBADF when it was closed here.
 ---

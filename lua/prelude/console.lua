@@ -48,7 +48,19 @@ local function fill(s, timeout)
 	if not chunk then return nil, message, code end
 	s.buffer = s.buffer .. chunk
 	if #s.buffer > KEEP then s.buffer = s.buffer:sub(-KEEP) end
-	return true
+	return #chunk
+end
+
+-- The same for who looks for something until the deadline; nil = without end. What had come by then counts, but not for ever:
+-- a guest may print faster than it is looked at. late: how much was read after the deadline; the result is its new value.
+local function fill_until(s, deadline, late)
+	local left = deadline and core.left(deadline)
+	if left == 0 and late >= KEEP then
+		return nil, ("ETIMEDOUT: %s: it did not come in time"):format(s.name), "ETIMEDOUT"
+	end
+	local n, message, code = fill(s, left)
+	if not n then return nil, message, code end
+	return left == 0 and late + n or 0
 end
 
 local methods = {}
@@ -104,7 +116,7 @@ function methods:expect(what, options)
 	for _, pattern in ipairs(patterns) do
 		if type(pattern) ~= "string" or pattern == "" then error("expect: a pattern is a text that is not empty", 2) end
 	end
-	local until_ = core.deadline(timeout)
+	local deadline, late = core.deadline(timeout), 0
 	while true do
 		local fine, found = pcall(match, s.buffer, patterns, options and options.plain)
 		if not fine then error("expect: " .. found:gsub("^hvsh%.console:%d+: ", ""), 2) end
@@ -115,8 +127,9 @@ function methods:expect(what, options)
 			if type(what) == "table" then return found[1], table.unpack(found, 4, found.n) end
 			return table.unpack(found, 4, found.n)
 		end
-		local ok, message, code = fill(s, until_ and core.left(until_))
-		if not ok then
+		local message, code
+		late, message, code = fill_until(s, deadline, late)
+		if not late then
 			if code == "ETIMEDOUT" then
 				local tail = s.buffer:sub(-60):gsub("%c", "?")
 				message = ('ETIMEDOUT: %s: "%s" did not come in time%s'):format(s.name, (patterns[1]:gsub("%c", "?")),
@@ -133,13 +146,15 @@ function methods:lines(options)
 	local s = state(self, "lines")
 	local timeout = timeout_of(options, "lines")
 	return function()
-		while true do
-			local line, rest = s.buffer:match "^([^\n]*)\n(.*)$"
-			if line then
-				s.buffer = rest
+		local deadline, late = core.deadline(timeout), 0
+		while late do
+			local at = s.buffer:find("\n", 1, true)
+			if at then
+				local line = s.buffer:sub(1, at - 1)
+				s.buffer = s.buffer:sub(at + 1)
 				return (line:gsub("\r$", ""))
 			end
-			if not fill(s, timeout) then return nil end
+			late = fill_until(s, deadline, late)
 		end
 	end
 end

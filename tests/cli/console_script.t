@@ -5,12 +5,56 @@
 
 script() {
 	{
-		printf '%s\n' 'dofile "boot_zones.lua"' 'local z = zones.linux1' 'local hvc = z:device "hvc0"'
+		printf '%s\n' 'dofile "long.lua"' 'local z = zones.linux1' 'local hvc = z:device "hvc0"'
 		cat
 		printf '%s\n' 'assert(zones.stop())'
 	} >script.lua
 	run timeout 120 "$HVSH" --sim script.lua
 }
+
+# linux1 keeps more of its output than a reader keeps of what it looks through.
+sed '/"hvc0" { at = 0xa003800 }/s/ }/, scrollback = "4M" }/' boot_zones.lua >long.lua
+grep -q 4M long.lua
+tap $? "a long scrollback"
+
+# ---- output that is there whenever somebody looks
+
+script <<'LUA'
+local con, end_ = assert(hvc:open {back = "all"}), assert(hvc:open())
+con:expect("linux1> ", {timeout = "60s"})
+local function rest()
+	local n = 0
+	for text in function() return (con:read {timeout = 0}) end do n = n + #text end
+	return n
+end
+assert(con:write(("help\n"):rep(10000) .. "echo the end\n", {timeout = "60s"}))
+assert(end_:expect("\nthe end", {timeout = "60s"}))
+local turn, reads = false, 0
+spawn(function() turn = true end)
+repeat
+	local text = con:read()
+	reads = reads + 1
+	local start = os.clock()
+	repeat until os.clock() - start > 0.05
+until turn
+print("turn", reads < 10)
+print("gsub", ("x"):gsub("x", function() return #con:read() > 0 and "read" end))
+print("expect", select(3, con:expect("never", {timeout = 0})))
+print("rest", rest() > 2 << 20)
+-- What is typed and taken back is printed, in one line.
+assert(con:write(("x\b"):rep(800000) .. "\necho the next\n", {timeout = "60s"}))
+assert(end_:expect("\nthe next", {timeout = "60s"}))
+print("lines", con:lines {timeout = 0}())
+print("rest", rest() > 2 << 20)
+assert(con:write("echo 1\n"))
+print("later", con:expect("\n(1)", {timeout = "60s"}))
+LUA
+is 0 "a guest that prints faster than it is read"
+out_has "turn	true" "leaves other tasks their turn"
+out_has "gsub	read" "is read where nothing can wait"
+out_has $'expect	ETIMEDOUT\nrest	true' "expect ends when its time is over"
+out_has $'lines\nrest	true' "so do lines"
+out_has "later	1" "and the reader goes on"
 
 # ---- the keyboard, when a write ends before all is typed
 
