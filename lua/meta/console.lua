@@ -27,7 +27,9 @@
 ---@field name string  Zone and device, "linux1/hvc0".
 local console = {}
 
----What the guest has written since the last read. Waits until there is something.
+---What the guest has written since the last read. Waits until there is something. A console keeps its last output only
+---(scrollback, 256K if nothing else is said): who reads more slowly than the guest writes loses the oldest. The second result
+---says so, and a warning in the log for the first time.
 ---
 ---Errors: ETIMEDOUT when nothing came in time; ENODEV when the console has ended; EBADF when it was closed here.
 ---
@@ -38,7 +40,7 @@ local console = {}
 ---```
 ---@param options? hvsh.wait_options
 ---@return string? text
----@return string? message
+---@return integer|string|nil missing  [bytes] How much before the text is lost; nil when nothing is. On failure the message.
 ---@return string? code
 function console:read(options) end
 
@@ -60,7 +62,8 @@ function console:read(options) end
 function console:write(text, options) end
 
 ---Waits until a pattern is in the output, and reads up to its end. Gives the captures, or the whole match when the pattern has
----none. With a list of patterns, the number of the one that came first is before them.
+---none. With a list of patterns, the number of the one that came first is before them. What had come when the time is over is
+---still looked at. It looks at the last 1 MiB, and never at two pieces as one between which something is lost.
 ---
 ---Errors: ETIMEDOUT when it did not come in time; ENODEV when the console has ended; EBADF when it was closed here.
 ---
@@ -76,7 +79,8 @@ function console:write(text, options) end
 ---@return string ...  With a list or several captures, the rest. On failure message and code.
 function console:expect(what, options) end
 
----An iterator over whole lines, without their ends. It ends when the console ends, or when no line comes in time.
+---An iterator over whole lines, without their ends. It ends when the console ends, or when no line comes in time. Where output is
+---lost, the line before it is left out and the one after it begins in the middle; so does one of more than 1 MiB.
 ---
 ---Errors: none; it ends.
 ---

@@ -6,7 +6,7 @@ local nearest = require "hvsh.nearest"
 
 local console = {}
 
--- What expect and lines have read and not used; longer ones lose their beginning.
+-- How much of what they have read and not used expect and lines keep.
 local KEEP = 1 << 20
 
 local state_of = setmetatable({}, { __mode = "k" })
@@ -41,14 +41,42 @@ local function closed(s)
 	return nil, ("EBADF: %s: this reader is closed"):format(s.name), "EBADF"
 end
 
--- More output into the buffer. nil, message, code when there is none in time.
+-- Once for each reader.
+local function say_once(s, what, level, text)
+	if s.said[what] then return end
+	s.said[what] = true
+	core.log(level, ("%s: %s"):format(s.name, text))
+end
+
+-- More output into the buffer: how much. nil, message, code when there is none in time. The buffer has no gap: of what is kept
+-- the part before one goes as well. s.missing: how much before the buffer no method has handed on and none can any more.
 local function fill(s, timeout)
 	if not s.client then return closed(s) end
-	local chunk, message, code = s.client:read(timeout)
-	if not chunk then return nil, message, code end
-	s.buffer = s.buffer .. chunk
-	if #s.buffer > KEEP then s.buffer = s.buffer:sub(-KEEP) end
+	local chunk, lost, code = s.client:read(timeout)
+	if not chunk then return nil, lost, code end
+	local kept = s.buffer
+	if lost > 0 then
+		say_once(s, "lost", "warn", ("a script reads its output too slowly: %d bytes are lost to it so far"):format(lost))
+		s.missing, kept = s.missing + lost + #kept, ""
+	end
+	s.buffer = kept .. chunk
 	return #chunk
+end
+
+-- The buffer back to what may be kept; the text says what that means where it is used.
+local function cut(s, what, level, text)
+	if #s.buffer <= KEEP then return end
+	say_once(s, what, level, text)
+	s.missing = s.missing + #s.buffer - KEEP
+	s.buffer = s.buffer:sub(-KEEP)
+end
+
+-- Hands on the beginning of the buffer, up to `to`; the rest stays.
+local function take(s, to)
+	local text = s.buffer:sub(1, to)
+	s.buffer = s.buffer:sub(to + 1)
+	s.missing = 0
+	return text
 end
 
 -- The same for who looks for something until the deadline; nil = without end. What had come by then counts, but not for ever:
@@ -65,8 +93,8 @@ end
 
 local methods = {}
 
--- What the guest has written since the last read, as soon as there is something: text, or nil, message, code
--- (ETIMEDOUT, ENODEV when the console has ended). {timeout=}
+-- What the guest has written since the last read, as soon as there is something: text and, where some before it is missing, how
+-- many bytes; or nil, message, code (ETIMEDOUT, ENODEV when the console has ended). {timeout=}
 function methods:read(options)
 	local s = state(self, "read")
 	local timeout = timeout_of(options, "read")
@@ -74,8 +102,9 @@ function methods:read(options)
 		local ok, message, code = fill(s, timeout)
 		if not ok then return nil, message, code end
 	end
-	local text = s.buffer
-	s.buffer = ""
+	local missing = s.missing
+	local text = take(s, #s.buffer)
+	if missing > 0 then return text, missing end
 	return text
 end
 
@@ -121,8 +150,7 @@ function methods:expect(what, options)
 		local fine, found = pcall(match, s.buffer, patterns, options and options.plain)
 		if not fine then error("expect: " .. found:gsub("^hvsh%.console:%d+: ", ""), 2) end
 		if found then
-			local text = s.buffer:sub(found[2], found[3])
-			s.buffer = s.buffer:sub(found[3] + 1)
+			local text = take(s, found[3]):sub(found[2])
 			if found.n == 3 then found = table.pack(found[1], nil, nil, text) end
 			if type(what) == "table" then return found[1], table.unpack(found, 4, found.n) end
 			return table.unpack(found, 4, found.n)
@@ -137,6 +165,7 @@ function methods:expect(what, options)
 			end
 			return nil, message, code
 		end
+		cut(s, "expect", "info", "a script has waited for a text during more than 1M of output, and looks at the last 1M only")
 	end
 end
 
@@ -150,11 +179,10 @@ function methods:lines(options)
 		while late do
 			local at = s.buffer:find("\n", 1, true)
 			if at then
-				local line = s.buffer:sub(1, at - 1)
-				s.buffer = s.buffer:sub(at + 1)
-				return (line:gsub("\r$", ""))
+				return (take(s, at):gsub("\r?\n$", ""))
 			end
 			late = fill_until(s, deadline, late)
+			cut(s, "lines", "warn", "a line is longer than 1M: its beginning is lost to the script that reads lines")
 		end
 	end
 end
@@ -186,7 +214,7 @@ end
 function console.new(client, name, handle, port)
 	local fields = { name = name }
 	for key, method in pairs(methods) do fields[key] = method end
-	local s = { client = client, name = name, handle = handle, port = port, buffer = "" }
+	local s = { client = client, name = name, handle = handle, port = port, buffer = "", missing = 0, said = {} }
 	local object = frozen.object {
 		name = "hvsh.console", fields = fields, strict = true, close = methods.close,
 		tostring = function() return ("console %s%s"):format(name, s.client and "" or " (closed)") end,

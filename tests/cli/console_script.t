@@ -42,11 +42,13 @@ print("gsub", ("x"):gsub("x", function() return #con:read() > 0 and "read" end))
 print("expect", select(3, con:expect("never", {timeout = 0})))
 print("rest", rest() > 2 << 20)
 -- What is typed and taken back is printed, in one line.
-assert(con:write(("x\b"):rep(800000) .. "\necho the next\n", {timeout = "60s"}))
+assert(con:write(("x\b"):rep(550000) .. "\necho the next\n", {timeout = "60s"}))
 assert(end_:expect("\nthe next", {timeout = "60s"}))
 print("lines", con:lines {timeout = 0}())
 print("rest", rest() > 2 << 20)
-assert(con:write("echo 1\n"))
+assert(con:write(("x\b"):rep(300000) .. "\necho 1\n", {timeout = "60s"}))
+local line = con:lines {timeout = "60s"}()
+print("long line", #line > 1000000 and #line <= 1 << 20)
 print("later", con:expect("\n(1)", {timeout = "60s"}))
 LUA
 is 0 "a guest that prints faster than it is read"
@@ -54,7 +56,47 @@ out_has "turn	true" "leaves other tasks their turn"
 out_has "gsub	read" "is read where nothing can wait"
 out_has $'expect	ETIMEDOUT\nrest	true' "expect ends when its time is over"
 out_has $'lines\nrest	true' "so do lines"
+out_has "long line	true" "a line has a largest size"
+err_has "warn: linux1/hvc0: a line is longer than 1M: its beginning is lost" "which is said"
 out_has "later	1" "and the reader goes on"
+
+# ---- output that is overwritten before somebody looks
+
+script <<'LUA'
+hvc = zones.linux2:device "hvc0"
+local function open() return assert(hvc:open {back = "all"}) end
+local typist = open()
+typist:expect("linux2> ", {timeout = "60s"})
+local function type(text)
+	assert(typist:write(text .. "\n", {timeout = "60s"}))
+	assert(typist:expect("\n" .. text:match "%w+$" .. "\r", {timeout = "60s"}))
+end
+type "echo before"
+local reader, seeker, liner = open(), open(), open()
+print("nothing missing", select("#", reader:read {timeout = "60s"}))
+print("kept", select(3, seeker:expect("never", {timeout = 0})))
+for _ = 1, 2 do
+	type(("help\n"):rep(1000) .. "echo after")
+	local text, missing = reader:read()
+	print("missing", math.type(missing), missing > 0, select("#", reader:read()))
+	print("sought", seeker:expect({"before.*\nafter", "\n(after)", timeout = 0}))
+	print("none since", select("#", seeker:read {timeout = "60s"}))
+	local text = ""
+	for line in liner:lines {timeout = 0} do text = text .. line .. "\n" end
+	print("lines", #text > 1000, text:sub(-6))
+end
+LUA
+is 0 "readers that are too slow"
+out_has "nothing missing	1"
+out_has "missing	integer	true	1" "a read says how much is missing, once"
+out_has $'kept	ETIMEDOUT' "a text from before a gap"
+out_has "sought	2	after" "is not joined to what is behind it"
+out_has "none since	1"
+out_has $'lines	true	after\n' "lines go on behind the gap"
+# The typist is one more where it was too slow itself.
+n=$(grep -c 'warn: linux2/hvc0: a script reads its output too slowly: [1-9][0-9]* bytes are lost to it so far' <<<"$err")
+[ "$n" = 3 ] || [ "$n" = 4 ]
+tap $? "each reader is told of once"
 
 # ---- the keyboard, when a write ends before all is typed
 
