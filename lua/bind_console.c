@@ -106,22 +106,6 @@ static int client_read(lua_State *L)
 	return read_more(L, LUA_OK, 0);
 }
 
-/* client:poll() -> what there is now, "" when there is nothing */
-static int client_poll(lua_State *L)
-{
-	struct client *c = check(L);
-	char chunk[CHUNK];
-	ssize_t n;
-
-	if (!c->client)
-		return closed(L, c);
-	n = hv_console_read(c->client, chunk, sizeof(chunk), NULL);
-	if (n < 0)
-		return gone(L, c);
-	lua_pushlstring(L, chunk, (size_t)n);
-	return 1;
-}
-
 /* Stack: client, deadline, bytes, how many were taken. */
 static int write_more(lua_State *L, int status, lua_KContext ctx)
 {
@@ -206,8 +190,10 @@ static int client_close(lua_State *L)
 static int console_open(lua_State *L)
 {
 	static const luaL_Reg methods[] = {
-		{ "read", client_read },   { "poll", client_poll }, { "write", client_write },
-		{ "close", client_close }, { NULL, NULL },
+		{ "read", client_read },
+		{ "write", client_write },
+		{ "close", client_close },
+		{ NULL, NULL },
 	};
 	const struct hv_serve *serve = hv_session_of(L)->serve;
 	uint64_t serial = (uint64_t)luaL_checkinteger(L, 1);
