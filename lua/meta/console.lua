@@ -64,6 +64,8 @@ function console:write(text, options) end
 ---Waits until a pattern is in the output, and reads up to its end. Gives the captures, or the whole match when the pattern has
 ---none. With a list of patterns, the number of the one that came first is before them. What had come when the time is over is
 ---still looked at. It looks at the last 1 MiB, and never at two pieces as one between which something is lost.
+---A pattern that begins with a repetition (`%w+> `) takes time with the square of how long the guest makes it match, and nothing
+---else goes on meanwhile: begin it with a text.
 ---
 ---Errors: ETIMEDOUT when it did not come in time; ENODEV when the console has ended; EBADF when it was closed here.
 ---
