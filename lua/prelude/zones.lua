@@ -12,12 +12,13 @@ local function key_of(value, caller, i)
 	local spec = require("hvsh.zone").spec_of(value)
 	if spec then return spec.name end
 	if type(value) == "string" or math.type(value) == "integer" then return value end
-	error(("%s: argument %d is a %s, not a zone's name"):format(caller, i, type(value)), 3)
+	error(("%s: argument %d is %s, not a zone's name"):format(caller, i, value == nil and "nil" or "a " .. type(value)), 4)
 end
 
+-- A nil among them is a variable that was misspelled, and not the end: no names at all would mean all zones.
 local function names_of(caller, ...)
 	local names = {}
-	for i, value in ipairs { ... } do names[i] = key_of(value, caller, i) end
+	for i = 1, select("#", ...) do names[i] = key_of((select(i, ...)), caller, i) end
 	return names
 end
 

@@ -81,6 +81,17 @@ t.test("named ones; a wrong name suggests the nearest and nothing is started", f
 	t.raises(function() zones.start(3) end, "not a zone's name")
 end)
 
+t.test("a name that is nil is a mistake, and not all zones", function()
+	local core, zones = fresh()
+	local nosuch
+	local here = "test_zones.lua:" .. debug.getinfo(1, "l").currentline + 1 .. ": "
+	local message = t.raises(function() zones.stop(nosuch) end, "zones.stop: argument 1 is nil, not a zone's name")
+	t.has(message, here, "it is the script's line")
+	t.raises(function() zones.start(zones.linux1, nosuch) end, "zones.start: argument 2 is nil, not a zone's name")
+	t.raises(function() zones.stop(nosuch, "rtos") end, "zones.stop: argument 1 is nil")
+	t.eq(#core.calls, 0, "calls")
+end)
+
 t.test("apply starts what is absent and says what it left alone", function()
 	local core, zones = fresh()
 	core.running[2] = { id = 1, name = "linux1", cpus = { 2 }, failed = false, state = "changed" }
