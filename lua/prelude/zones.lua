@@ -7,12 +7,17 @@ local frozen = require "hvsh.frozen"
 
 local function operate() return require "hvsh.operate" end
 
+local zones
+
 -- "linux1", 1 or a handle -> what operate takes.
 local function key_of(value, caller, i)
 	local spec = require("hvsh.zone").spec_of(value)
 	if spec then return spec.name end
 	if type(value) == "string" or math.type(value) == "integer" then return value end
-	error(("%s: argument %d is %s, not a zone's name"):format(caller, i, value == nil and "nil" or "a " .. type(value)), 4)
+	if value == zones then error(("call it with a dot: %s()"):format(caller), 4) end
+	error(("%s: argument %d is %s, not a zone's name%s"):format(caller, i, value == nil and "nil"
+		or type(value) == "number" and ("the number %s"):format(value) or "a " .. type(value),
+		type(value) == "table" and (' (as in %s("linux1", "linux2"))'):format(caller) or ""), 4)
 end
 
 -- A nil among them is a variable that was misspelled, and not the end: no names at all would mean all zones.
@@ -24,6 +29,7 @@ end
 
 local function options_of(options, caller, allowed)
 	if options == nil then return {} end
+	if options == zones then error(("call it with a dot: %s()"):format(caller), 3) end
 	if type(options) ~= "table" then
 		error(("%s takes a table of options, not a %s"):format(caller, type(options)), 3)
 	end
@@ -76,7 +82,7 @@ end
 function fields.start(...)
 	local names = names_of("zones.start", ...)
 	for i, name in ipairs(names) do
-		if type(name) ~= "string" then error(("zones.start: argument %d is a number, not a zone's name"):format(i), 2) end
+		if type(name) ~= "string" then error(("zones.start: argument %d is the number %d, not a zone's name"):format(i, name), 2) end
 	end
 	local unknown = operate().unknown(names)
 	if unknown then return operate().answer(nil, "ENOENT: " .. unknown, "ENOENT") end
@@ -106,7 +112,7 @@ function fields.stop(...)
 	return true
 end
 
-return frozen.object {
+zones = frozen.object {
 	name = "hvsh.zones",
 	fields = fields,
 	get = function(key)
@@ -129,3 +135,5 @@ return frozen.object {
 		return table.concat(names, "\n")
 	end,
 }
+
+return zones

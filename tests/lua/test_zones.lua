@@ -92,6 +92,24 @@ t.test("a name that is nil is a mistake, and not all zones", function()
 	t.eq(#core.calls, 0, "calls")
 end)
 
+t.test("what is no name is said of the script's line", function()
+	local core, zones = fresh()
+	local here = "test_zones.lua:%d: "
+	local function raises(line, f, part)
+		t.has(t.raises(f, part), here:format(line), "the line")
+	end
+	local line = debug.getinfo(1, "l").currentline
+	raises(line + 1, function() zones.stop { "linux1" } end, [[zones.stop: argument 1 is a table, not a zone's name (as in zones.stop("linux1", "linux2"))]])
+	raises(line + 2, function() zones.stop(1.5) end, "zones.stop: argument 1 is the number 1.5, not a zone's name")
+	raises(line + 3, function() zones.start("rtos", true) end, "zones.start: argument 2 is a boolean, not a zone's name")
+	raises(line + 4, function() zones.start(3) end, "zones.start: argument 1 is the number 3, not a zone's name")
+	raises(line + 5, function() zones:stop() end, "call it with a dot: zones.stop()")
+	raises(line + 6, function() zones:start "rtos" end, "call it with a dot: zones.start()")
+	raises(line + 7, function() zones:apply() end, "call it with a dot: zones.apply()")
+	raises(line + 8, function() zones:plan { restart = true } end, "call it with a dot: zones.plan()")
+	t.eq(#core.calls, 0, "calls")
+end)
+
 t.test("apply starts what is absent and says what it left alone", function()
 	local core, zones = fresh()
 	core.running[2] = { id = 1, name = "linux1", cpus = { 2 }, failed = false, state = "changed" }
