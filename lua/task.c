@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <lauxlib.h>
+#include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,9 @@
 /* How many tasks go on in one round of the loop: descriptors and timers have their turn as well. */
 #define ROUND 64
 #define TURN_NS UINT64_C(10000000)
+
+/* Seconds of what a Lua integer of nanoseconds holds. */
+#define LONGEST (0x1p63 / 1e9)
 
 /* Keys in the registry. */
 static const char live = 'l';
@@ -532,7 +536,11 @@ const char *hv_task_duration(lua_State *L, int idx, uint64_t *ns, struct hv_err 
 		/* What is not a number compares as false. */
 		if (!(seconds >= 0))
 			return "a time is not less than 0";
-		*ns = seconds < 9e9 ? (uint64_t)(seconds * 1e9) : INT64_MAX;
+		if (seconds > LONGEST && !isinf(seconds)) {
+			hv_err_set(err, ERANGE, "%.14g is too long: at most 292 years", seconds);
+			return err->msg;
+		}
+		*ns = seconds < LONGEST ? (uint64_t)(seconds * 1e9) : INT64_MAX;
 		return NULL;
 	}
 	if (lua_type(L, idx) != LUA_TSTRING)
@@ -547,7 +555,7 @@ uint64_t hv_task_deadline(lua_State *L, int idx)
 {
 	struct hv_err err;
 	const char *wrong;
-	uint64_t ns;
+	uint64_t ns, now;
 
 	if (lua_isnoneornil(L, idx))
 		return 0;
@@ -556,7 +564,8 @@ uint64_t hv_task_deadline(lua_State *L, int idx)
 		luaL_argerror(L, idx, wrong);
 	if (wrong)
 		luaL_error(L, "timeout: %s", wrong);
-	return hv_now() + ns;
+	now = hv_now();
+	return ns < INT64_MAX - now ? now + ns : INT64_MAX;
 }
 
 /* ---- what bind_task.c asks */

@@ -57,11 +57,13 @@ void hv_cond_end(struct hv_cond *cond);
 
 /*
  * The deadline for a timeout at index idx: "10s", "250ms", a number of seconds; 0 for nil. Raises
- * when it is none of these, as an argument error for an argument (idx > 0).
+ * when it is none of these, as an argument error for an argument (idx > 0). At most INT64_MAX, which
+ * never comes.
  */
 uint64_t hv_task_deadline(lua_State *L, int idx);
 
-/* The ns of such a text or number: NULL, or what is wrong with it, perhaps in err. */
+/* The ns of such a text or number, INT64_MAX for an infinite one: NULL, or what is wrong with it,
+ * perhaps in err. */
 const char *hv_task_duration(lua_State *L, int idx, uint64_t *ns, struct hv_err *err);
 
 /*

@@ -55,9 +55,9 @@ end
 
 -- Waits; the other tasks go on.
 function task.sleep(time)
-	local ns = duration(time, "sleep")
+	duration(time, "sleep")
 	if define.active then define.finish "time to pass" end
-	core.sleep_until(core.now() + ns)
+	core.sleep_until(core.deadline(time))
 end
 
 local function later(at, f, ...)
@@ -67,8 +67,9 @@ end
 
 -- Calls f(...) once, when the time has passed.
 function task.after(time, f, ...)
-	local at = core.now() + duration(time, "after")
+	duration(time, "after")
 	check_function(f, "after", 2)
+	local at = core.deadline(time)
 	return begin("after " .. task.place(f), later, at, f, ...)
 end
 
@@ -86,7 +87,7 @@ function task.every(time, f, ...)
 	local period = duration(time, "every")
 	check_function(f, "every", 2)
 	if period == 0 then error("every: a period is longer than 0", 2) end
-	return begin("every " .. task.place(f), again, core.now() + period, period, f, ...)
+	return begin("every " .. task.place(f), again, core.deadline(time), period, f, ...)
 end
 
 return task

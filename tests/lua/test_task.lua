@@ -67,6 +67,29 @@ t.test("wait gives what the function returned, to everybody and again", function
 	t.eq(x, "x")
 end)
 
+t.test("a time beyond 292 years is refused, and an infinite one never comes", function()
+	local task = spawn(function() sleep(math.huge) end)
+	for _, time in ipairs { 1e300, 9.3e9, 10000000000, "2562048h" } do
+		local here = ("test_task.lua:%d: "):format(debug.getinfo(1, "l").currentline + 1)
+		t.has(t.raises(function() sleep(time) end, "too long: at most 292 years"), here)
+		t.raises(function() after(time, print) end, "too long: at most 292 years")
+		t.raises(function() every(time, print) end, "too long: at most 292 years")
+		t.raises(function() task:wait { timeout = time } end, "too long: at most 292 years")
+	end
+	local tasks = { task }
+	for _, time in ipairs { math.huge, 9.2e9, 9223372036.854776, "2562047h" } do
+		tasks[#tasks + 1] = spawn(sleep, time)
+		tasks[#tasks + 1] = after(time, print)
+		tasks[#tasks + 1] = every(time, print)
+		tasks[#tasks + 1] = spawn(function() task:wait { timeout = time } end)
+	end
+	settle()
+	for i = #tasks, 1, -1 do
+		t.eq(tasks[i].state, "waiting", ("task %d, %s"):format(i, tasks[i]))
+		tasks[i]:cancel()
+	end
+end)
+
 t.test("wait has a timeout; it ends the wait and not the task", function()
 	local task = spawn(function() sleep(FOREVER) end)
 	for _, timeout in ipairs { "2ms", 0.002, 0 } do
