@@ -13,6 +13,15 @@ static struct hv_task *check_task(lua_State *L)
 	return luaL_checkudata(L, 1, HV_TASK);
 }
 
+static struct hv_task *task_of_method(lua_State *L, const char *method)
+{
+	struct hv_task *task = luaL_testudata(L, 1, HV_TASK);
+
+	if (!task)
+		luaL_error(L, "call it with a colon: task:%s()", method);
+	return task;
+}
+
 static const char *state_name(const struct hv_task *task)
 {
 	static const char *const names[] = {
@@ -79,7 +88,7 @@ static int wait_on(lua_State *L, int status, lua_KContext ctx)
 /* task:wait{timeout = …} -> what its function returned | nil, message, code */
 static int wait(lua_State *L)
 {
-	struct hv_task *task = check_task(L);
+	struct hv_task *task = task_of_method(L, "wait");
 	uint64_t deadline = timeout_option(L, 2);
 
 	if (hv_task_is_current(task))
@@ -92,7 +101,7 @@ static int wait(lua_State *L)
 /* task:cancel() -> true | nil, message, code */
 static int cancel(lua_State *L)
 {
-	struct hv_task *task = check_task(L);
+	struct hv_task *task = task_of_method(L, "cancel");
 	const char *text;
 
 	if (hv_task_cancel(L, task)) {

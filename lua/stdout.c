@@ -178,10 +178,18 @@ static int debug_checked(lua_State *L)
 /* upvalue: os.exit itself. */
 static int exit_checked(lua_State *L)
 {
+	int is_status;
+
 	if (hv_task_owned(L))
 		return luaL_error(L,
 				  "os.exit would end the service and its devices with it; Ctrl-D "
 				  "leaves this prompt");
+	if (!lua_isnoneornil(L, 1) && !lua_isboolean(L, 1)) {
+		lua_tointegerx(L, 1, &is_status);
+		if (!is_status)
+			return luaL_error(L,
+					  "os.exit takes a status: a whole number, true or false");
+	}
 	lua_pushvalue(L, lua_upvalueindex(1));
 	lua_insert(L, 1);
 	lua_call(L, lua_gettop(L) - 1, 0);

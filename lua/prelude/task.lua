@@ -2,9 +2,10 @@
 -- `spawn`, `sleep`, `after` and `every`: more than one thing at a time.
 local core = require "hvsh.core"
 local define = require "hvsh.define"
+local place = require "hvsh.dsl.place"
 
--- The script may take it away.
-local getinfo = debug.getinfo
+-- The script may take these away.
+local getinfo, metatable, globals, loaded = debug.getinfo, debug.getmetatable, _G, package.loaded
 
 local task = {}
 
@@ -21,11 +22,29 @@ local function duration(value, caller)
 	return ns
 end
 
--- What messages call a task: where its function is written.
+-- "sleep", "zones.stop", "string.rep": the name of a function that is not written in a script; nil = it has none.
+local function public_name(f)
+	local best
+	for name, value in next, globals do
+		if rawequal(value, f) then return name end
+		local meta = type(value) == "table" and value ~= globals and metatable(value)
+		for key, field in next, meta and meta.__fields or loaded[name] == value and value ~= globals and value or {} do
+			if rawequal(field, f) then best = ("%s.%s"):format(name, key) end
+		end
+	end
+	return best
+end
+
+-- What messages call a task: where its function is written, or its name, or where the task was made.
 function task.place(f)
 	local info = getinfo(f, "S")
-	if info.linedefined <= 0 then return info.what == "C" and "a C function" or info.short_src end
-	return ("%s:%d"):format(info.short_src, info.linedefined)
+	if info.what ~= "C" and info.source:sub(1, 6) ~= "=hvsh." then
+		return info.linedefined > 0 and ("%s:%d"):format(info.short_src, info.linedefined) or info.short_src
+	end
+	local name = public_name(f)
+	if name then return name end
+	local file, line = place.script_line()
+	return file and ("%s:%d"):format(file, line) or "a function of hvsh"
 end
 
 -- Where a script is only read for its zones, nothing begins.

@@ -9,6 +9,14 @@ run hvsh -e 'os.exit(7)'
 is 7 "os.exit"
 run hvsh -e 'os.exit(true)'
 is 0 "os.exit(true)"
+run hvsh -e 'os.exit("x")'
+is 1 "os.exit of a text"
+err_has "(command line):1: os.exit takes a status: a whole number, true or false"
+run hvsh -e 'os.exit(1.5)'
+is 1 "os.exit of a part"
+err_has "os.exit takes a status"
+run hvsh -e 'os.exit("3")'
+is 3 "os.exit of a number's text"
 
 # ---- errors
 cat >deep.lua <<'LUA'

@@ -113,7 +113,7 @@ t.test("what wait is given is checked", function()
 	for _, bad in ipairs { "soon", "-1s", -1, 0 / 0, "1s\0x", {}, true } do
 		t.raises(function() task:wait { timeout = bad } end, "time", tostring(bad))
 	end
-	t.raises(function() task.wait() end, "hvsh.task")
+	t.raises(function() task.wait() end, "call it with a colon: task:wait()")
 	t.raises(function() return task.nonsense end, "nonsense")
 	t.raises(function() task.state = "done" end)
 	task:wait { timeout = math.huge }
@@ -548,6 +548,15 @@ t.test("waking a list of many is in order", function()
 	t.eq(all(), table.concat(want, " "))
 end)
 
+t.test("a method wants its task", function()
+	local task <close> = after(FOREVER, print)
+	local here = ("test_task.lua:%d: call it with a colon: task:"):format(debug.getinfo(1, "l").currentline + 1)
+	t.has(t.raises(function() task.cancel() end, "cancel()"), here)
+	t.raises(function() task.wait { timeout = 1 } end, "call it with a colon: task:wait()")
+	t.raises(function() task.wait("10s") end, "call it with a colon: task:wait()")
+	t.eq(task.state, "waiting")
+end)
+
 t.test("names and texts", function()
 	local task = spawn(function() sleep(FOREVER) end)
 	t.ok(task.name:find "test_task.lua:%d+$", task.name)
@@ -555,7 +564,16 @@ t.test("names and texts", function()
 	task:cancel()
 	t.has(tostring(task), ": cancelled")
 	local timer <close> = after(FOREVER, print)
-	t.eq(tostring(timer), "task after a C function: waiting")
+	t.eq(tostring(timer), "task after print: waiting")
+	local function name_of(made)
+		local there <close> = made
+		return there.name
+	end
+	t.eq(name_of(spawn(sleep, "1h")), "sleep")
+	t.eq(name_of(every("1h", zones.list)), "every zones.list")
+	t.eq(name_of(spawn(string.rep, "x", 2)), "string.rep")
+	local line = debug.getinfo(1, "l").currentline + 1
+	t.has(name_of(spawn(task.cancel, task)), "test_task.lua:" .. line, "one that has no name")
 	t.eq(require("hvsh").spawn, spawn)
 	t.eq(getmetatable(task), false)
 end)

@@ -83,7 +83,7 @@ end)
 
 t.test("a name that is nil is a mistake, and not all zones", function()
 	local core, zones = fresh()
-	local nosuch
+	local nosuch = zones.nosuch
 	local here = "test_zones.lua:" .. debug.getinfo(1, "l").currentline + 1 .. ": "
 	local message = t.raises(function() zones.stop(nosuch) end, "zones.stop: argument 1 is nil, not a zone's name")
 	t.has(message, here, "it is the script's line")
