@@ -159,8 +159,9 @@ static void compare(struct hv_session *s, lua_State *L, const struct hv_zone_inf
 		if (!then)
 			tell_zone(L, &after[i], "start", NULL, NULL, "has started");
 		if (after[i].is_err && !(then && then->is_err))
-			tell_zone(L, &after[i], "error", NULL, NULL,
-				  "has crashed; it stays in hvisor's list until it is stopped");
+			tell_zone(L, &after[i], "error", NULL,
+				  s->serve && hv_serve_has(s->serve, after[i].id) ? "error" : NULL,
+				  HV_ZONE_CRASHED);
 	}
 }
 
@@ -181,8 +182,10 @@ void hv_events_look(struct hv_session *s, lua_State *L)
 	if (hv_serve_watch(s, &err) < 0)
 		hv_log_error("the zones cannot be watched: %s", err.msg);
 	n = hv_hyp_zone_list(s->hyp, list, HV_MAX_ZONES, &err);
-	if (n >= 0)
-		compare(s, L, list, n, false);
+	if (n < 0)
+		return;
+	hv_serve_say_crashed(s, list, n);
+	compare(s, L, list, n, false);
 }
 
 void hv_events_stopping(struct hv_session *s, uint32_t zone, bool stopping)

@@ -23,14 +23,20 @@
 /* hvisor tells nobody that a zone has ended; it is asked. */
 #define WATCH_NS UINT64_C(500000000)
 
-static bool runs(const struct hv_zone_info *list, int n, uint32_t id, bool *failed)
+static bool runs(const struct hv_zone_info *list, int n, uint32_t id)
 {
 	for (int i = 0; i < n; i++)
-		if (list[i].id == id) {
-			*failed = list[i].is_err;
+		if (list[i].id == id)
 			return true;
-		}
 	return false;
+}
+
+void hv_serve_say_crashed(const struct hv_session *s, const struct hv_zone_info *list, int n)
+{
+	for (int i = 0; s->serve && i < n; i++)
+		if (hv_serve_crashed(s->serve, list[i].id, list[i].is_err))
+			hv_log_error("zone %s (%" PRIu32 ") " HV_ZONE_CRASHED,
+				     hv_serve_zone_name(s->serve, list[i].id), list[i].id);
 }
 
 static void on_watch(struct hv_source *src, uint64_t times, void *arg)
@@ -39,7 +45,7 @@ static void on_watch(struct hv_source *src, uint64_t times, void *arg)
 	struct hv_zone_info list[HV_MAX_ZONES];
 	struct hv_err err;
 	uint32_t id, next;
-	bool failed, serves, waits;
+	bool serves, waits;
 	int n;
 
 	(void)src;
@@ -56,12 +62,13 @@ static void on_watch(struct hv_source *src, uint64_t times, void *arg)
 		return;
 	}
 	s->watch_failed = false;
+	hv_serve_say_crashed(s, list, n);
 	hv_events_zones(s, s->L, list, n);
 	if (s->serve)
 		hv_serve_running(s->serve, list, n);
 	for (bool more = serves; more; id = next) {
 		more = hv_serve_next_zone(s->serve, id, &next);
-		if (runs(list, n, id, &failed))
+		if (runs(list, n, id))
 			continue;
 		if (!hv_serve_expects(s->serve, id))
 			continue;
@@ -135,8 +142,8 @@ static void tell_starter(const char *lines)
 	struct hv_err err;
 
 	if (hv_notify(lines, &err) < 0)
-		hv_log_warn("who started this is not told \"%.*s\": %s",
-			    (int)strcspn(lines, "\n"), lines, err.msg);
+		hv_log_warn("who started this is not told \"%.*s\": %s", (int)strcspn(lines, "\n"),
+			    lines, err.msg);
 }
 
 struct watchdog {

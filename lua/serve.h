@@ -32,5 +32,8 @@ void hv_serve_farewell(const struct hv_session *session);
  */
 int hv_serve_watch(struct hv_session *session, struct hv_err *err);
 void hv_serve_unwatch(struct hv_session *session);
+/* The log says it of each zone served here that is listed as crashed, once. The watch does it, and
+ * who has the list before. */
+void hv_serve_say_crashed(const struct hv_session *session, const struct hv_zone_info *list, int n);
 
 #endif

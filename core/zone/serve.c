@@ -377,6 +377,16 @@ bool hv_serve_expects(const struct hv_serve *serve, uint32_t zone)
 	return home && home->vzone && !home->standing;
 }
 
+bool hv_serve_crashed(struct hv_serve *serve, uint32_t zone, bool crashed)
+{
+	struct hv_serve_home *home = hv_serve_home(serve, zone);
+	bool news = home && crashed && !home->crashed;
+
+	if (home)
+		home->crashed = crashed;
+	return news;
+}
+
 bool hv_serve_next_zone(const struct hv_serve *serve, uint32_t after, uint32_t *zone)
 {
 	bool found = false;

@@ -155,6 +155,11 @@ bool hv_serve_waits(const struct hv_serve *serve, uint32_t zone);
 bool hv_serve_has(const struct hv_serve *serve, uint32_t zone);
 /* Attached, and started by who serves it: when it does not run, it has ended. */
 bool hv_serve_expects(const struct hv_serve *serve, uint32_t zone);
+/*
+ * Whether a zone served here is listed as crashed: true when that is news, once in its life. False
+ * for others.
+ */
+bool hv_serve_crashed(struct hv_serve *serve, uint32_t zone, bool crashed);
 /* The zone with the lowest id above `after`; false when there is none. */
 bool hv_serve_next_zone(const struct hv_serve *serve, uint32_t after, uint32_t *zone);
 /* "?" for one that is not served. */

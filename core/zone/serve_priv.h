@@ -24,6 +24,7 @@ struct hv_serve_home {
 	struct hv_serve_window *windows;
 	struct hv_vzone *vzone; /* NULL until attached */
 	bool standing;
+	bool crashed;  /* as was said */
 	bool ran;      /* before this service did, and was taken up */
 	uint64_t life; /* 0 = nothing of it outlives us */
 	struct hv_serve_home *next;

@@ -31,6 +31,12 @@ function leave()
 	local con <close> = assert(two:device "hvc0":open())
 	con:write "poweroff\r"
 end
+function crash()
+	assert(two:start())
+	local con <close> = assert(two:device "hvc0":open {back = "all"})
+	assert(con:expect("> ", {timeout = "60s"}))
+	con:write "panic\r"
+end
 LUA
 begin() {
 	T new-session -d -x 120 -y 50 "'$HVSH' --sim -i zones.lua $1; echo left with \$?; sleep 60"
@@ -47,6 +53,11 @@ begin() {
 	type_line '"quie" .. "t"'
 	sees $'\nquiet' "and the prompt goes on"
 	ended=$(screen | grep -c 'zone two (2) has ended')
+	type_line 'crash()'
+	sees "zone two (2) has crashed" "a zone that crashes and that nobody restarts${2:+, $2}"
+	type_line '"sti" .. "ll"'
+	sees $'\nstill' "and the prompt goes on"
+	crashed=$(screen | grep -c 'zone two (2) has crashed')
 }
 begin
 [ "$said" = 1 ]
@@ -57,6 +68,9 @@ tap $? "so is the device's end ($broken)"
 [ "$ended" = 1 ]
 tap $? "and that of the other zone ($ended)"
 sees "its devices are closed" "with what was done about it"
+[ "$crashed" = 1 ]
+tap $? "so is a crash ($crashed)"
+sees "hvsh: error: zone two (2) has crashed; it stays in hvisor's list until it is stopped" "by the log"
 T kill-session
 begin "2>log" "with the log in a file"
 [ "$said" = 1 ]
@@ -65,6 +79,10 @@ tap $? "the prompt says it ($said)"
 tap $? "of the device as well ($broken)"
 [ "$ended" = 1 ]
 tap $? "and of the other zone ($ended)"
+[ "$crashed" = 1 ]
+tap $? "and of the crash ($crashed)"
 [ "$(grep -c 'hvsh: warn: zone one: backoff' log)" = 1 ]
 tap $? "and the log keeps it"
+[ "$(grep -c 'hvsh: error: zone two (2) has crashed' log)" = 1 ]
+tap $? "and of the crash as well"
 finish

@@ -176,6 +176,20 @@ run hvsh --sim=m start linux9
 is 1 "a zone the service's script does not have"
 err_has "there is no zone linux9"
 until_has "linux1> " hvsh --sim=m console --back all linux1
+printf 'panic\r' | "$HVSH" --sim=m console linux1 >/dev/null 2>&1
+until_has "has crashed" cat service.err
+# Long enough for the service to have looked again.
+for _ in 1 2 3; do
+	run hvsh --sim=m restart linux2
+	until_has "linux2> " hvsh --sim=m console --back all linux2
+done
+run hvsh --sim=m list
+out_has "FAILED"
+[ "$(grep -c "hvsh: error: zone linux1 (1) has crashed; it stays in hvisor's list until it is stopped" service.err)" = 1 ]
+tap $? "a guest that crashes is said, once"
+run hvsh --sim=m restart linux1
+is 0 "it is started again"
+until_has "linux1> " hvsh --sim=m console --back all linux1
 printf 'poweroff\r' | "$HVSH" --sim=m console linux1 >/dev/null 2>&1
 until_has "linux1      defined" hvsh --sim=m list
 out_has "linux1      defined" "a guest that powers itself off is noticed"
