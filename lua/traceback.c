@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lua/embed.h"
+
 #define PLACES 12
 
 /* (error object) -> text, whether it is printed as it is. Runs protected: a __tostring may raise.
@@ -42,9 +44,19 @@ bool hv_traceback_message(lua_State *L)
 	return as_it_is;
 }
 
+static bool is_embedded(const char *source)
+{
+	if (*source != '=')
+		return false;
+	for (unsigned int i = 0; i < hv_embedded_count; i++)
+		if (!strcmp(hv_embedded[i].name, source + 1))
+			return true;
+	return !strncmp(source, "=hvsh.", 6);
+}
+
 bool hv_traceback_is_hidden(const lua_Debug *ar)
 {
-	return *ar->what == 'C' || !strncmp(ar->source, "=hvsh.", 6);
+	return *ar->what == 'C' || is_embedded(ar->source);
 }
 
 static void add_place(struct hv_buf *out, const lua_Debug *ar)

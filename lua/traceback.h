@@ -28,7 +28,7 @@ void hv_traceback_places(lua_State *co, const char *message, struct hv_buf *out)
  */
 void hv_traceback_line(lua_State *L, lua_State *co, const char *message, struct hv_buf *out);
 
-/* A frame that is left out: C, or our own Lua. */
+/* A frame that is left out: C, or our own Lua: the prelude and the modules inside the binary. */
 bool hv_traceback_is_hidden(const lua_Debug *ar);
 
 #endif

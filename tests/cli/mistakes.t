@@ -91,6 +91,21 @@ looks_away 'if not zones.start() then print "not today" os.exit(0) end'
 is 0 "so does a script that says how it ends"
 err_lacks "went on"
 
+# Options of a module that is part of hvsh: the places are the script's.
+cat >watched.lua <<'LUA'
+dofile "two.lua"
+local supervise = require "policy.supervise"
+local function keep(options) local s = supervise(options) return s end
+keep {zones.linux1, restrat = "always"}
+LUA
+run hvsh --sim watched.lua
+is 1 "an option of a module that is none"
+[ "$(grep -v 'simulated hypervisor' <<<"$err")" = 'hvsh: watched.lua:3: supervise: there is no option restrat (did you mean restart?)
+    3 | local function keep(options) local s = supervise(options) return s end
+    at watched.lua:3, in local keep
+    at watched.lua:4, main chunk' ]
+tap $? "is said of the script, and of no line inside hvsh"
+
 # Bytes that are no configuration.
 head -c 3296 /dev/zero | tr '\0' '\377' >rubbish
 run hvsh decode rubbish
