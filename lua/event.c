@@ -161,7 +161,7 @@ static void compare(struct hv_session *s, lua_State *L, const struct hv_zone_inf
 		if (after[i].is_err && !(then && then->is_err))
 			tell_zone(L, &after[i], "error", NULL,
 				  s->serve && hv_serve_has(s->serve, after[i].id) ? "error" : NULL,
-				  HV_ZONE_CRASHED);
+				  "has crashed; it stays in hvisor's list until it is stopped");
 	}
 }
 

@@ -17,9 +17,6 @@
  * Main thread. Nothing here raises; what fails is in the log.
  */
 
-/* What is said of a zone after its name. */
-#define HV_ZONE_CRASHED "has crashed; it stays in hvisor's list until it is stopped"
-
 /* L: where to call from, the coroutine that runs or, from the loop, the main thread. */
 void hv_events_zones(struct hv_session *s, lua_State *L, const struct hv_zone_info *list, int n);
 /*

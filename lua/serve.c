@@ -35,7 +35,8 @@ void hv_serve_say_crashed(const struct hv_session *s, const struct hv_zone_info 
 {
 	for (int i = 0; s->serve && i < n; i++)
 		if (hv_serve_crashed(s->serve, list[i].id, list[i].is_err))
-			hv_log_error("zone %s (%" PRIu32 ") " HV_ZONE_CRASHED,
+			hv_log_error("zone %s (%" PRIu32
+				     ") has crashed; it stays in hvisor's list until it is stopped",
 				     hv_serve_zone_name(s->serve, list[i].id), list[i].id);
 }
 
