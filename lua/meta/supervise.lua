@@ -97,7 +97,8 @@ function s:wait(options) end
 
 ---Stops a zone, or all in the reverse order of starting, and waits for it. They are asked first, where `stop` says how.
 ---
----Errors: EBUSY when a zone is quarantined: nobody knows whether it has stopped.
+---Errors: EBUSY when a zone is quarantined: nobody knows whether it has stopped; ECANCELED when somebody has started one again
+---meanwhile: it runs.
 ---
 ---Example:
 ---```lua

@@ -118,20 +118,25 @@ function enter.ready(m)
 	end)
 end
 
+-- The guest was asked to end, and nothing is to be expected of that any more.
+local function ask_no_more(m, why)
+	if not m.asking then return end
+	m.asking = false
+	log.warn("zone %s %s: it is taken down", m.name, why)
+	begin(m, function() take_down(m) end)
+end
+
 function enter.stopping(m)
+	local ask = m.machine.gentle and m.rules.stop
+	if not ask then return begin(m, function() take_down(m) end) end
+	m.asking = true
 	begin(m, function()
-		local ask = m.machine.gentle and m.rules.stop
-		if ask then
-			begin(m, function()
-				clock.sleep(ask.within)
-				log.warn("zone %s did not end within %g s of being asked to: it is taken down", m.name, ask.within)
-				take_down(m)
-			end)
-			local ok, message = try(watch.ask, ask, m.zone)
-			if ok then return end
-			log.warn("zone %s cannot be asked to end: %s", m.name, plain(message))
-		end
-		take_down(m)
+		begin(m, function()
+			clock.sleep(ask.within)
+			ask_no_more(m, ("did not end within %g s of being asked to"):format(ask.within))
+		end)
+		local ok, message = try(watch.ask, ask, m.zone)
+		if not ok then ask_no_more(m, "cannot be asked to end: " .. plain(message)) end
 	end)
 end
 
@@ -164,11 +169,16 @@ local function listen(m)
 				m.own_stops = m.own_stops - 1
 				return
 			end
-			if listed(m.name) then
+			local again = listed(m.name)
+			if m.machine.state == "stopping" then
+				if again then
+					if m.asking then m.machine:tell("appeared", "somebody started it again") end
+				elseif m.asking or e.what == "ended" then
+					-- Of a stop of ours its result says more.
+					m.machine:tell "gone"
+				end
+			elseif again then
 				if e.what == "stopped" then m.machine:tell("renewed", "it was started again") end
-			elseif m.machine.state == "stopping" then
-				-- Of a stop of ours its result says more.
-				if e.what == "ended" then m.machine:tell "gone" end
 			elseif e.what == "stopped" then
 				m.machine:tell("taken", "somebody stopped it")
 			else
@@ -176,10 +186,13 @@ local function listen(m)
 			end
 		end)),
 		m.zone:on("error", heard(function()
-			if listed(m.name) == "failed" then m.machine:tell("crashed", "it crashed") end
+			if listed(m.name) ~= "failed" then return end
+			ask_no_more(m, "crashed when it was asked to end")
+			m.machine:tell("crashed", "it crashed")
 		end)),
 		m.zone:on("start", heard(function()
-			if listed(m.name) == "running" then m.machine:tell("appeared", "somebody started it") end
+			-- While it is stopping this may be a start of ours that is told late; the end before another one is told first.
+			if listed(m.name) == "running" and m.machine.state ~= "stopping" then m.machine:tell("appeared", "somebody started it") end
 		end)),
 	}
 end
@@ -219,7 +232,7 @@ local function supervisor(rules)
 	end
 
 	local function changed(m, to, from)
-		m.turn = m.turn + 1
+		m.turn, m.asking = m.turn + 1, false
 		for _, task in ipairs(m.tasks) do task:cancel() end
 		m.tasks = {}
 		local reason = m.machine.reason
@@ -254,19 +267,27 @@ local function supervisor(rules)
 	end
 
 	local function stop(list)
-		local problems
+		local problems, code
 		for _, m in ipairs(list) do m.machine.wanted = false end
 		for _, m in ipairs(list) do
 			if m.machine.state == "waiting" or m.machine.state == "backoff" then m.machine:tell("stop", "was asked to stop") end
 		end
+		local function problem(m, why, with)
+			problems, code = (problems and problems .. "; " or "") .. ("zone %s%s"):format(m.name, why), code or with
+		end
 		for _, m in ipairs(list) do
-			m.machine:tell("stop", "was asked to stop")
-			wait_for(function() return DOWN[m.machine.state] or m.closed end)
+			-- One that is wanted was started by somebody since.
+			if not m.machine.wanted then
+				m.machine:tell("stop", "was asked to stop")
+				wait_for(function() return DOWN[m.machine.state] or m.machine.wanted or m.closed end)
+			end
 			if m.machine.state == "quarantined" then
-				problems = (problems and problems .. "; " or "") .. ("zone %s: %s"):format(m.name, m.machine.reason)
+				problem(m, ": " .. m.machine.reason, "EBUSY")
+			elseif m.machine.wanted then
+				problem(m, " was started again meanwhile", "ECANCELED")
 			end
 		end
-		if problems then return nil, "EBUSY: " .. problems, "EBUSY" end
+		if problems then return nil, ("%s: %s"):format(code, problems), code end
 		return true
 	end
 

@@ -2,68 +2,8 @@
 # policy.supervise over zones of the simulated machine: order, readiness, failures, watchdogs, the ways to stop.
 . "$HVSH_TESTS/lib/tap.sh"
 . "$HVSH_TESTS/lib/examples.sh"
+. "$HVSH_TESTS/lib/supervised.sh"
 trap 'stop_held "$work"/m/lock; kill $(cat "$work"/pids 2>/dev/null) 2>/dev/null; rm -rf "$work"' EXIT
-
-cat >zones.lua <<'LUA'
-local board = require "board.qemu_virt"
-local function guest(name, id, ram, window)
-  return zone(name) {
-    id = id, cpus = {id + 1}, board = board, ram = {at = ram, size = "32M"},
-    kernel = {image = "images/unikernel-arm64.bin", at = ram},
-    dtb = {image = "images/linux1.dtb", patch = true}, devices = {console "hvc0" {at = window}},
-  }
-end
-one, two = guest("one", 1, 0x50000000, 0xa003800), guest("two", 2, 0x58000000, 0xa003200)
-supervise = require "policy.supervise"
-quick = {from = "1ms", to = "5ms"}
--- hvisor is asked twice a second what runs; here the time is better spent.
-every("5ms", function() require("hvsh.core").stop(63) end)
-function tell(zone, line)
-  local con <close> = assert(zone:device "hvc0":open())
-  assert(con:write(line .. "\r"))
-end
-changes = {}
-event.listen(function(e)
-  if e.event == "supervise" then changes[#changes + 1] = ("%s:%s"):format(e.zone, e.what) end
-end)
-function is(s, name, state)
-  for _, row in ipairs(s:status()) do if row.zone == name then return row.state == state, row.reason, row end end
-end
-function until_(s, name, state)
-  for _ = 1, 6000 do
-    local there, reason, row = is(s, name, state)
-    if there then return reason, row end
-    sleep "5ms"
-  end
-  error(("zone %s did not become %s:\n%s"):format(name, state, s))
-end
--- Does something that ends a zone's life, and waits until the next one is ready.
-function reborn(s, name, f)
-  local _, _, row = is(s, name, "ready")
-  f()
-  for _ = 1, 6000 do
-    local ready, _, now = is(s, name, "ready")
-    if ready and now.starts > row.starts then return true end
-    sleep "5ms"
-  end
-  error(("zone %s did not come back:\n%s"):format(name, s))
-end
-function path()
-  sleep(0)
-  sleep(0)
-  local text = table.concat(changes, " ")
-  changes = {}
-  return text
-end
-LUA
-script() {
-	{
-		printf '%s\n' 'dofile "zones.lua"'
-		cat
-		printf '%s\n' 'os.exit(0)'
-	} >script.lua
-	run timeout 600 "$HVSH" --sim script.lua
-}
 
 # ---- order and readiness
 

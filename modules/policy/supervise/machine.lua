@@ -19,7 +19,8 @@ local next_of = {
 	ready = {
 		crashed = "stopping", silent = "stopping", ended = JUDGE, taken = "stopped", renewed = "running", stop = "stopping",
 	},
-	stopping = { gone = JUDGE, unconfirmed = "quarantined" },
+	-- Somebody may have started it again while it was asked to end.
+	stopping = { gone = JUDGE, unconfirmed = "quarantined", appeared = "running" },
 	backoff = { retry = "waiting", appeared = "running", stop = "stopped" },
 	failed = { start = "waiting", appeared = "running" },
 	stopped = { start = "waiting", appeared = "running" },

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# policy.supervise while something else happens: people and guests who do not wait for it, and what is asked of it then.
+. "$HVSH_TESTS/lib/tap.sh"
+. "$HVSH_TESTS/lib/examples.sh"
+. "$HVSH_TESTS/lib/supervised.sh"
+limit=60
+
+# ---- while a guest is asked to end
+
+script <<'LUA'
+local s = supervise {{one, stop = {type = "x\r", within = "1h"}}, backoff = quick}
+assert(s:wait {timeout = "60s"})
+local answer
+local function ask()
+  answer = nil
+  spawn(function() answer = table.pack(s:stop()) end)
+  until_(s, "one", "stopping")
+end
+local function answered(what)
+  for _ = 1, 6000 do if answer then break end sleep "5ms" end
+  print(what, table.unpack(answer or {"no answer"}))
+end
+ask()
+assert(one:stop())
+print("stopped", until_(s, "one", "stopped"))
+answered "stop"
+assert(one:start())
+until_(s, "one", "ready")
+ask()
+assert(one:stop())
+assert(one:start())
+print("again", until_(s, "one", "ready"))
+answered "again stop"
+print("runs", one:state())
+ask()
+tell(one, "panic")
+print("crashed", until_(s, "one", "stopped"))
+answered "crashed stop"
+LUA
+is 0 "what happens while a guest is asked to end"
+out_has "stopped	was asked to stop" "a person who stops it meanwhile has stopped it"
+out_has "stop	true"
+out_has "again	" "one whom a person has started again is looked after"
+out_has "again stop	nil	ECANCELED: zone one was started again meanwhile	ECANCELED" "and the stop says so"
+out_has "runs	same" "it is not taken down"
+out_has "crashed	was asked to stop" "one that crashes is not waited for"
+out_has "crashed stop	true"
+err_has "warn: zone one crashed when it was asked to end: it is taken down"
+finish
