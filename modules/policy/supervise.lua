@@ -178,7 +178,7 @@ local function listen(m)
 					m.machine:tell "gone"
 				end
 			elseif again then
-				if e.what == "stopped" then m.machine:tell("renewed", "it was started again") end
+				m.machine:tell("renewed", "it was started again")
 			elseif e.what == "stopped" then
 				m.machine:tell("taken", "somebody stopped it")
 			else

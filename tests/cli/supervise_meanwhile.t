@@ -46,4 +46,29 @@ out_has "runs	same" "it is not taken down"
 out_has "crashed	was asked to stop" "one that crashes is not waited for"
 out_has "crashed stop	true"
 err_has "warn: zone one crashed when it was asked to end: it is taken down"
+
+# ---- a zone that is started anew before its supervisor hears that it has ended
+
+script <<'LUA'
+local once = one:on("exit", function() one:start() end)
+local s = supervise {{one, watchdog = {silence = "3s"}}, backoff = {from = "1h", to = "1h"}}
+assert(s:wait {timeout = "60s"})
+path()
+tell(one, "poweroff")
+for _ = 1, 6000 do if #changes >= 2 then break end sleep "5ms" end
+print("path", path())
+print("state", until_(s, "one", "ready"))
+once:close()
+for _ = 1, 200 do
+  tell(one, "echo still here")
+  sleep "20ms"
+end
+print("alive", is(s, "one", "ready"))
+print("silent", until_(s, "one", "backoff"))
+LUA
+is 0 "a zone that another listener starts anew"
+out_has "path	one:running one:ready" "begins a new life"
+out_has "alive	true" "its watchdog looks at the new console"
+out_has "silent	its console hvc0 was silent for 3 s" "and takes notice of it"
+
 finish
