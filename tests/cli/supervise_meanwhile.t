@@ -71,4 +71,19 @@ out_has "path	one:running one:ready" "begins a new life"
 out_has "alive	true" "its watchdog looks at the new console"
 out_has "silent	its console hvc0 was silent for 3 s" "and takes notice of it"
 
+# ---- what a script's function does
+
+script <<'LUA'
+local function never() sleep "1h" return 1 end
+local s = supervise {
+  {one, watchdog = {heartbeat = never, within = "1h", silence = "200ms"}},
+  {two, watchdog = {heartbeat = never, within = "300ms"}},
+  backoff = {from = "1h", to = "1h"},
+}
+print("one", until_(s, "one", "backoff"))
+print("two", until_(s, "two", "backoff"))
+LUA
+is 0 "a heartbeat function that waits"
+out_has "one	its console hvc0 was silent for 0.2 s" "holds up no other sign"
+out_has "two	its heartbeat did not come for 0.3 s" "and is missed"
 finish

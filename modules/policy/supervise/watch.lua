@@ -95,7 +95,7 @@ local function beats(zone, name, pattern, own)
 	return function() return n end
 end
 
--- {value =, limit =, what =} of everything that has to change.
+-- {value = or call =, limit =, what =} of everything that has to change; call is the script's and may wait.
 local function signs(rules, zone, own)
 	local list = {}
 	if rules.silence then
@@ -113,10 +113,13 @@ local function signs(rules, zone, own)
 	end
 	if rules.heartbeat then
 		local is_text = type(rules.heartbeat) == "string"
-		list[#list + 1] = {
-			value = is_text and beats(zone, rules.console, rules.heartbeat, own) or function() return rules.heartbeat(zone) end,
-			limit = rules.within, what = ("its heartbeat did not come for %g s"):format(rules.within),
-		}
+		local sign = { limit = rules.within, what = ("its heartbeat did not come for %g s"):format(rules.within) }
+		if is_text then
+			sign.value = beats(zone, rules.console, rules.heartbeat, own)
+		else
+			sign.call = rules.heartbeat
+		end
+		list[#list + 1] = sign
 	end
 	return list
 end
@@ -130,15 +133,28 @@ function watch.guard(rules, zone, clock, own)
 		sign.since = clock.now()
 	end
 	if not list[1] then return nil end
+	local function look(sign, value)
+		local ok, now = pcall(value, zone)
+		if not ok then
+			if not complained then log.error("the watchdog of zone %s: %s", zone.name, tostring(now)) end
+			complained = true
+		elseif now ~= sign.last then
+			sign.last, sign.since = now, clock.now()
+		end
+	end
+	for _, sign in ipairs(list) do
+		if sign.call then
+			own[#own + 1] = spawn(function()
+				while true do
+					look(sign, sign.call)
+					clock.sleep(step)
+				end
+			end)
+		end
+	end
 	while true do
 		for _, sign in ipairs(list) do
-			local ok, value = pcall(sign.value)
-			if not ok then
-				if not complained then log.error("the watchdog of zone %s: %s", zone.name, tostring(value)) end
-				complained = true
-			elseif value ~= sign.last then
-				sign.last, sign.since = value, clock.now()
-			end
+			if sign.value then look(sign, sign.value) end
 			if clock.now() - sign.since >= sign.limit then return sign.what end
 		end
 		clock.sleep(step)
