@@ -114,7 +114,7 @@ function s:stop(zone) end
 
 ---Has a zone that is stopped or failed, or all of them, started again. Its failures are forgotten.
 ---
----Errors: EBUSY when the zone is quarantined.
+---Errors: EBUSY when the zone is quarantined, or when one of them is just being stopped: nothing is started then.
 ---
 ---Example:
 ---```lua

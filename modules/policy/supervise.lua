@@ -246,7 +246,7 @@ local function supervisor(rules)
 
 	for i, z in ipairs(rules.zones) do
 		local m = {
-			name = z.name, zone = z.zone, rules = z, tasks = {}, turn = 0, own_stops = 0, starts = 0, supervisor = self,
+			name = z.name, zone = z.zone, rules = z, tasks = {}, turn = 0, own_stops = 0, starts = 0, stops = 0, supervisor = self,
 		}
 		m.machine = machine.new(z, { now = clock.now, enter = function(_, to, from) changed(m, to, from) end })
 		self.list[i], self.by_name[z.name] = m, m
@@ -268,7 +268,16 @@ local function supervisor(rules)
 
 	local function stop(list)
 		local problems, code
-		for _, m in ipairs(list) do m.machine.wanted = false end
+		local reached = 0
+		for _, m in ipairs(list) do m.machine.wanted, m.stops = false, m.stops + 1 end
+		-- Whoever waits for this may be cancelled: zones whose turn has not come go on then.
+		local _ <close> = setmetatable({}, { __close = function()
+			for i = reached + 1, #list do
+				local m = list[i]
+				m.stops = m.stops - 1
+				if m.stops == 0 and m.machine.state ~= "stopping" and not DOWN[m.machine.state] then m.machine.wanted = true end
+			end
+		end })
 		for _, m in ipairs(list) do
 			if m.machine.state == "waiting" or m.machine.state == "backoff" then m.machine:tell("stop", "was asked to stop") end
 		end
@@ -281,6 +290,7 @@ local function supervisor(rules)
 				m.machine:tell("stop", "was asked to stop")
 				wait_for(function() return DOWN[m.machine.state] or m.machine.wanted or m.closed end)
 			end
+			reached, m.stops = reached + 1, m.stops - 1
 			if m.machine.state == "quarantined" then
 				problem(m, ": " .. m.machine.reason, "EBUSY")
 			elseif m.machine.wanted then
@@ -354,7 +364,12 @@ local function supervisor(rules)
 	function methods.start(_, which)
 		if define.active then return define.intend() end
 		local m = which ~= nil and named(which, "start")
-		for _, other in ipairs(m and { m } or self.list) do other.machine:tell("start", "") end
+		local list = m and { m } or self.list
+		for _, other in ipairs(list) do
+			-- It would go down all the same.
+			if other.stops > 0 then return nil, ("EBUSY: zone %s is being stopped"):format(other.name), "EBUSY" end
+		end
+		for _, other in ipairs(list) do other.machine:tell("start", "") end
 		if m and m.machine.state == "quarantined" then
 			return nil, ("EBUSY: zone %s: %s"):format(m.name, m.machine.reason), "EBUSY"
 		end

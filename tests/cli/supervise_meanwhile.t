@@ -47,6 +47,30 @@ out_has "crashed	was asked to stop" "one that crashes is not waited for"
 out_has "crashed stop	true"
 err_has "warn: zone one crashed when it was asked to end: it is taken down"
 
+# ---- a start while zones are being stopped
+
+script <<'LUA'
+local s = supervise {one, two, stop = {type = "x\r", within = "1h"}, backoff = quick}
+assert(s:wait {timeout = "60s"})
+local stopping = spawn(function() s:stop() end)
+until_(s, "two", "stopping")
+print("all", s:start())
+print("later", s:start "one")
+stopping:cancel()
+until_(s, "two", "stopping")
+tell(two, "poweroff")
+until_(s, "two", "stopped")
+print("cancelled", s:start())
+until_(s, "two", "ready")
+print("one", is(s, "one", "ready"))
+print("crash", reborn(s, "one", function() tell(one, "panic") end))
+LUA
+is 0 "a start while zones are being stopped"
+out_has "all	nil	EBUSY: zone one is being stopped	EBUSY" "says that they are"
+out_has "later	nil	EBUSY: zone one is being stopped	EBUSY" "also of one whose turn has not come"
+out_has "cancelled	true" "a stop that is cancelled is over"
+out_has "crash	true" "and zones whose turn had not come are looked after"
+
 # ---- a zone that is started anew before its supervisor hears that it has ended
 
 script <<'LUA'
