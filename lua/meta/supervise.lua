@@ -141,7 +141,8 @@ function s:start(zone) end
 ---@return true ok
 function s:release(zone) end
 
----Ends the supervision. The zones go on as they are.
+---Ends the supervision. The zones go on as they are. What waits in s:wait or s:stop gives ECANCELED; afterwards s:status, s:stop,
+---s:start and s:release are errors of the script.
 ---
 ---Errors: none.
 ---

@@ -266,7 +266,10 @@ local function supervisor(rules)
 		return true
 	end
 
+	local function cancelled() return nil, "ECANCELED: the supervisor was closed", "ECANCELED" end
+
 	local function stop(list)
+		if self.closed then return cancelled() end
 		local problems, code
 		local reached = 0
 		for _, m in ipairs(list) do m.machine.wanted, m.stops = false, m.stops + 1 end
@@ -288,8 +291,9 @@ local function supervisor(rules)
 			-- One that is wanted was started by somebody since.
 			if not m.machine.wanted then
 				m.machine:tell("stop", "was asked to stop")
-				wait_for(function() return DOWN[m.machine.state] or m.machine.wanted or m.closed end)
+				wait_for(function() return DOWN[m.machine.state] or m.machine.wanted or self.closed end)
 			end
+			if self.closed then return cancelled() end
 			reached, m.stops = reached + 1, m.stops - 1
 			if m.machine.state == "quarantined" then
 				problem(m, ": " .. m.machine.reason, "EBUSY")
@@ -318,9 +322,7 @@ local function supervisor(rules)
 		return { zone = m.name, state = m.machine.state, reason = m.machine.reason, starts = m.starts, failures = #m.machine.failures }
 	end
 
-	local methods = {}
-
-	function methods.status()
+	local function states()
 		local rows = {}
 		for i, m in ipairs(self.list) do rows[i] = facts(m) end
 		return frozen.with_text(rows, "policy.supervise.status", function(list)
@@ -330,6 +332,18 @@ local function supervisor(rules)
 			end
 			return table.concat(lines, "\n")
 		end)
+	end
+
+	-- Of a closed one the zones belong to somebody else.
+	local function check(method)
+		if self.closed then error(("%s: the supervisor is closed"):format(method), 3) end
+	end
+
+	local methods = {}
+
+	function methods.status()
+		check "status"
+		return states()
 	end
 
 	function methods.wait(_, given)
@@ -350,18 +364,20 @@ local function supervisor(rules)
 			return nil, ("ECANCELED: zone %s is %s: %s"):format(down.name,
 				down.closed and "not supervised any more" or down.machine.state, down.machine.reason), "ECANCELED"
 		elseif not done then
-			return nil, "ETIMEDOUT: not all zones are ready in time\n" .. tostring(methods.status()), "ETIMEDOUT"
+			return nil, "ETIMEDOUT: not all zones are ready in time\n" .. tostring(states()), "ETIMEDOUT"
 		end
 		return true
 	end
 
 	function methods.stop(_, which)
+		check "stop"
 		if define.active then return define.intend() end
 		if which ~= nil then return stop { named(which, "stop") } end
 		return self.stop_all()
 	end
 
 	function methods.start(_, which)
+		check "start"
 		if define.active then return define.intend() end
 		local m = which ~= nil and named(which, "start")
 		local list = m and { m } or self.list
@@ -377,19 +393,20 @@ local function supervisor(rules)
 	end
 
 	function methods.release(_, which)
+		check "release"
 		if define.active then return define.intend() end
 		named(which, "release").machine:tell("release", "it was taken out of quarantine")
 		return true
 	end
 
 	function methods.close()
+		if self.closed then return true end
+		self.closed = true
 		for _, m in ipairs(self.list) do
-			if not m.closed then
-				m.closed, taken[m.name] = true, nil
-				for _, listener in ipairs(m.listeners or {}) do listener:close() end
-				for _, task in ipairs(m.tasks) do task:cancel() end
-				status.set(m.name, nil)
-			end
+			m.closed, taken[m.name] = true, nil
+			for _, listener in ipairs(m.listeners or {}) do listener:close() end
+			for _, task in ipairs(m.tasks) do task:cancel() end
+			status.set(m.name, nil)
 		end
 		if self.signal then self.signal:close() end
 		wake()
@@ -413,7 +430,7 @@ local function supervisor(rules)
 
 	self.object = frozen.object {
 		name = "hvsh.supervisor", fields = methods, strict = true, close = methods.close,
-		tostring = function() return tostring(methods.status()) end,
+		tostring = function() return self.closed and "supervisor (closed)" or tostring(states()) end,
 	}
 	return self
 end

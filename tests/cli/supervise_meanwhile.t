@@ -71,6 +71,30 @@ out_has "later	nil	EBUSY: zone one is being stopped	EBUSY" "also of one whose tu
 out_has "cancelled	true" "a stop that is cancelled is over"
 out_has "crash	true" "and zones whose turn had not come are looked after"
 
+# ---- a supervisor that is closed
+
+script <<'LUA'
+local s = supervise {one, two, stop = {type = "x\r", within = "1h"}, backoff = quick}
+assert(s:wait {timeout = "60s"})
+local answer
+spawn(function() answer = table.pack(s:stop()) end)
+until_(s, "two", "stopping")
+print("close", s:close(), s:close())
+for _ = 1, 6000 do if answer then break end sleep "5ms" end
+print("stop", table.unpack(answer))
+for _, method in ipairs {"stop", "start", "release", "status"} do print(select(2, pcall(function() s[method](s, "one") end))) end
+print("text", s)
+print("runs", one:state(), two:state(), zones.list()[2].supervised)
+LUA
+is 0 "a supervisor that is closed"
+out_has "close	true	true" "may be closed again"
+out_has "stop	nil	ECANCELED: the supervisor was closed	ECANCELED" "ends a stop that waits"
+for method in stop start release status; do
+	out_has "script.lua:10: $method: the supervisor is closed"
+done
+out_has "text	supervisor (closed)" "says that it is closed"
+out_has "runs	same	same	nil" "and leaves its zones alone"
+
 # ---- a zone that is started anew before its supervisor hears that it has ended
 
 script <<'LUA'
