@@ -80,9 +80,19 @@ local function take_down(m)
 	report(m, "unconfirmed", ("whether it has stopped is not known, so it is not started again: %s"):format(plain(message)))
 end
 
-local enter = {}
+local enter, listen = {}, nil
+
+-- At the prompt a zone may have been defined anew since its last start.
+local function renew(m)
+	local old, now = m.zone, dsl.find(m.name)
+	if not now or now == old then return end
+	m.zone = now
+	-- Listening goes by name, and keeps hvsh for as long as the zone with this id runs.
+	if now.id ~= old.id then listen(m) end
+end
 
 function enter.starting(m)
+	renew(m)
 	begin(m, function()
 		local state = try(m.zone.state, m.zone)
 		if state == "failed" then return report(m, "crashed", "it had crashed before") end
@@ -96,6 +106,7 @@ function enter.starting(m)
 end
 
 function enter.running(m)
+	renew(m)
 	-- Events of the life before have been told by now.
 	m.own_stops = 0
 	local ready = m.rules.ready
@@ -157,7 +168,8 @@ enter.failed, enter.quarantined = failed, failed
 -- ---- what happens to the zone
 
 -- Told later than it happened: it counts as long as it is still so.
-local function listen(m)
+function listen(m)
+	for _, listener in ipairs(m.listeners or {}) do listener:close() end
 	local function heard(f)
 		return function(e)
 			if not m.closed then f(e) end

@@ -3,7 +3,7 @@
 . "$HVSH_TESTS/lib/tap.sh"
 . "$HVSH_TESTS/lib/examples.sh"
 . "$HVSH_TESTS/lib/supervised.sh"
-limit=60
+limit=40
 
 # ---- while a guest is asked to end
 
@@ -94,6 +94,25 @@ for method in stop start release status; do
 done
 out_has "text	supervisor (closed)" "says that it is closed"
 out_has "runs	same	same	nil" "and leaves its zones alone"
+
+# ---- a zone that is defined anew
+
+script <<'LUA'
+local s = supervise {one, watchdog = {silence = "1h"}, backoff = quick}
+assert(s:wait {timeout = "60s"})
+-- The prompt allows it.
+require("hvsh.core").mode "repl"
+dofile "zones.lua"
+print("crash", reborn(s, "one", function() tell(one, "panic") end))
+assert(s:stop())
+one = guest("one", 3, 0x50000000, 0xa003800, 2)
+print("start", s:start(), until_(s, "one", "ready"))
+print("id", one.id, one:state(), reborn(s, "one", function() tell(one, "panic") end))
+LUA
+is 0 "a zone that is defined anew"
+out_has "crash	true" "is started again after a crash as it is now"
+out_has "start	true" "and when it is asked for"
+out_has "id	3	same	true" "also under another id"
 
 # ---- a zone that is started anew before its supervisor hears that it has ended
 

@@ -3,9 +3,9 @@
 #   script <<'LUA'            runs it with them: $out, $err, $code
 cat >zones.lua <<'LUA'
 local board = require "board.qemu_virt"
-local function guest(name, id, ram, window)
+function guest(name, id, ram, window, cpu)
   return zone(name) {
-    id = id, cpus = {id + 1}, board = board, ram = {at = ram, size = "32M"},
+    id = id, cpus = {cpu or id + 1}, board = board, ram = {at = ram, size = "32M"},
     kernel = {image = "images/unikernel-arm64.bin", at = ram},
     dtb = {image = "images/linux1.dtb", patch = true}, devices = {console "hvc0" {at = window}},
   }
