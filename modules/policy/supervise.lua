@@ -325,9 +325,13 @@ local function supervisor(rules)
 
 	local function named(which, method)
 		local spec = dsl.spec_of(which)
-		local m = self.by_name[spec and spec.name or which]
+		local name = spec and spec.name or which
+		if type(name) ~= "string" then
+			error(("%s: argument 1 is %s, not a zone or its name"):format(method, name == nil and "nil" or "a " .. type(name)), 3)
+		end
+		local m = self.by_name[name]
 		if m then return m end
-		error(("%s: %s is not supervised here%s"):format(method, tostring(which), nearest.hint(which, self.by_name)), 4)
+		error(("%s: %s is not supervised here%s"):format(method, name, nearest.hint(name, self.by_name)), 3)
 	end
 
 	local function facts(m)
@@ -347,20 +351,28 @@ local function supervisor(rules)
 	end
 
 	-- Of a closed one the zones belong to somebody else.
-	local function check(method)
-		if self.closed then error(("%s: the supervisor is closed"):format(method), 3) end
+	local function check(this, method)
+		if this ~= self.object then error(("call it with a colon: supervisor:%s()"):format(method), 3) end
+		if self.closed and method ~= "wait" and method ~= "close" then error(("%s: the supervisor is closed"):format(method), 3) end
 	end
 
 	local methods = {}
 
-	function methods.status()
-		check "status"
+	function methods.status(this)
+		check(this, "status")
 		return states()
 	end
 
-	function methods.wait(_, given)
+	function methods.wait(this, given)
+		check(this, "wait")
+		if given ~= nil and type(given) ~= "table" then error('wait takes a table of options: {timeout = "10s"}', 2) end
+		nearest.check(given or {}, { timeout = true }, "wait has no option", 2)
+		local timeout = given and given.timeout
+		if timeout ~= nil then
+			local ns, why = core.duration(timeout)
+			if not ns then error(("wait: timeout: %s"):format(why), 2) end
+		end
 		if define.active then define.finish "a running zone" end
-		local timeout = type(given) == "table" and given.timeout or nil
 		local down
 		local done = wait_for(function()
 			for _, m in ipairs(self.list) do
@@ -381,17 +393,19 @@ local function supervisor(rules)
 		return true
 	end
 
-	function methods.stop(_, which)
-		check "stop"
+	-- A variable that is nil by mistake is not all of them.
+	function methods.stop(this, ...)
+		check(this, "stop")
+		local m = select("#", ...) > 0 and named((...), "stop")
 		if define.active then return define.intend() end
-		if which ~= nil then return stop { named(which, "stop") } end
+		if m then return stop { m } end
 		return self.stop_all()
 	end
 
-	function methods.start(_, which)
-		check "start"
+	function methods.start(this, ...)
+		check(this, "start")
+		local m = select("#", ...) > 0 and named((...), "start")
 		if define.active then return define.intend() end
-		local m = which ~= nil and named(which, "start")
 		local list = m and { m } or self.list
 		for _, other in ipairs(list) do
 			-- It would go down all the same.
@@ -404,14 +418,16 @@ local function supervisor(rules)
 		return true
 	end
 
-	function methods.release(_, which)
-		check "release"
+	function methods.release(this, which)
+		check(this, "release")
+		local m = named(which, "release")
 		if define.active then return define.intend() end
-		named(which, "release").machine:tell("release", "it was taken out of quarantine")
+		m.machine:tell("release", "it was taken out of quarantine")
 		return true
 	end
 
-	function methods.close()
+	function methods.close(this)
+		check(this, "close")
 		if self.closed then return true end
 		self.closed = true
 		for _, m in ipairs(self.list) do

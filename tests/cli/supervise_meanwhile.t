@@ -71,6 +71,38 @@ out_has "later	nil	EBUSY: zone one is being stopped	EBUSY" "also of one whose tu
 out_has "cancelled	true" "a stop that is cancelled is over"
 out_has "crash	true" "and zones whose turn had not come are looked after"
 
+# ---- calls that are not meant so
+
+script <<'LUA'
+local s = supervise {one, two}
+assert(s:wait {timeout = "60s"})
+local function try(f, ...) print(select(2, pcall(f, ...))) end
+local nothing
+try(function() s.stop "one" end)
+try(function() s.close() end)
+try(function() s:stop(nothing) end)
+try(function() s:start(nothing) end)
+try(function() s:release() end)
+try(function() s:stop "onee" end)
+try(function() s:stop {} end)
+try(function() s:wait "1s" end)
+try(function() s:wait {timout = "1s"} end)
+try(function() s:wait {timeout = "5 sec"} end)
+print((tostring(s):gsub("\n", "/")))
+LUA
+is 0 "calls that are not meant so"
+out_has "script.lua:6: call it with a colon: supervisor:stop()" "a forgotten colon"
+out_has "script.lua:7: call it with a colon: supervisor:close()"
+out_has "script.lua:8: stop: argument 1 is nil, not a zone or its name" "nil is not all of them"
+out_has "script.lua:9: start: argument 1 is nil, not a zone or its name"
+out_has "script.lua:10: release: argument 1 is nil, not a zone or its name"
+out_has "script.lua:11: stop: onee is not supervised here (did you mean one?)"
+out_has "script.lua:12: stop: argument 1 is a table, not a zone or its name"
+out_has 'script.lua:13: wait takes a table of options: {timeout = "10s"}'
+out_has "script.lua:14: wait has no option timout (did you mean timeout?)"
+out_has 'script.lua:15: wait: timeout: "5 sec" is no duration' "a time that is none"
+out_has "one: ready/two: ready" "and nothing is stopped by them"
+
 # ---- a supervisor that is closed
 
 script <<'LUA'
