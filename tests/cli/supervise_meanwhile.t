@@ -74,7 +74,7 @@ out_has "crash	true" "and zones whose turn had not come are looked after"
 # ---- calls that are not meant so
 
 script <<'LUA'
-local s = supervise {one, two}
+local s = supervise {one, two, watchdog = {silence = "1h", console = "hvc7"}}
 assert(s:wait {timeout = "60s"})
 local function try(f, ...) print(select(2, pcall(f, ...))) end
 local nothing
@@ -102,6 +102,7 @@ out_has 'script.lua:13: wait takes a table of options: {timeout = "10s"}'
 out_has "script.lua:14: wait has no option timout (did you mean timeout?)"
 out_has 'script.lua:15: wait: timeout: "5 sec" is no duration' "a time that is none"
 out_has "one: ready/two: ready" "and nothing is stopped by them"
+err_has "error: zone one: nothing watches it: zone one has no device hvc7" "a console that is not there is said in words"
 
 # ---- a supervisor that is closed
 

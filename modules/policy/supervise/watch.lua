@@ -86,20 +86,25 @@ end
 
 -- Counts the matches of a pattern in a task of its own.
 local function beats(zone, name, pattern, own)
-	local n, device = 0, assert(console_of(zone, name))
+	local n = 0
+	local device, message = console_of(zone, name)
+	if not device then return nil, message end
 	own[#own + 1] = spawn(function()
-		local con <close> = assert(device:open())
+		local reader, why = device:open()
+		if not reader then return log.error("the watchdog of zone %s: %s", zone.name, why) end
+		local con <close> = reader
 		local match = matches(con, pattern)
 		while match() do n = n + 1 end
 	end)
 	return function() return n end
 end
 
--- {value = or call =, limit =, what =} of everything that has to change; call is the script's and may wait.
+-- {value = or call =, limit =, what =} of everything that has to change; call is the script's and may wait. nil and why.
 local function signs(rules, zone, own)
 	local list = {}
 	if rules.silence then
-		local device = assert(console_of(zone, rules.console))
+		local device, message = console_of(zone, rules.console)
+		if not device then return nil, message end
 		list[1] = {
 			value = function() return said(device) end, limit = rules.silence,
 			what = ("its console %s was silent for %g s"):format(device.name, rules.silence),
@@ -115,7 +120,9 @@ local function signs(rules, zone, own)
 		local is_text = type(rules.heartbeat) == "string"
 		local sign = { limit = rules.within, what = ("its heartbeat did not come for %g s"):format(rules.within) }
 		if is_text then
-			sign.value = beats(zone, rules.console, rules.heartbeat, own)
+			local message
+			sign.value, message = beats(zone, rules.console, rules.heartbeat, own)
+			if not sign.value then return nil, message end
 		else
 			sign.call = rules.heartbeat
 		end
@@ -124,9 +131,10 @@ local function signs(rules, zone, own)
 	return list
 end
 
--- Waits until a sign of life is missing: what is wrong. own: gets the tasks that it begins.
+-- Waits until a sign of life is missing: what is wrong; nil and why when that cannot be seen. own: gets the tasks that it begins.
 function watch.guard(rules, zone, clock, own)
-	local list = signs(rules, zone, own)
+	local list, message = signs(rules, zone, own)
+	if not list then return nil, message end
 	local step, complained = 5, false
 	for _, sign in ipairs(list) do
 		step = math.min(step, sign.limit / 4)
