@@ -179,13 +179,10 @@ $(filter-out $(FAULT_BIN),$(TEST_BIN)): $(TEST_CORE)
 $(TEST_BIN): $(O)/%: $(O)/%.o
 	$(call say,LINK,$@)$(CC) $(LDFLAGS) $(if $(SAN),-Wl$(COMMA)-rpath$(COMMA)$(abspath $(O))) -o $@ $^ -lcmocka $(LIBS)
 $(O)/tests/core/control/test_attach: $(O)/lua/attach.o $(O)/lua/attach_local.o $(O)/lua/attach_remote.o $(O)/lua/rawtty.o
-$(O)/tests/core/control/test_attach: private LIBS := $(filter %.a %.so,$(TEST_CORE)) $(LIBS)
-TEST_LUA := $(O)/tests/core/control/test_requests $(O)/tests/core/control/test_shell_end
+TEST_LUA := $(filter $(O)/tests/core/policy/% $(O)/tests/core/sandbox/test_policy% \
+	$(O)/tests/core/control/test_requests $(O)/tests/core/control/test_shell_end,$(TEST_BIN))
 $(TEST_LUA): $(LUA_OBJ)
-$(TEST_LUA): private LIBS := $(filter %.a %.so,$(TEST_CORE)) $(LIBS)
-TEST_POLICY := $(filter $(O)/tests/core/policy/% $(O)/tests/core/sandbox/test_policy%,$(TEST_BIN))
-$(TEST_POLICY): $(LUA_OBJ)
-$(TEST_POLICY): private LIBS := $(filter %.a %.so,$(TEST_CORE)) $(LIBS)
+$(TEST_LUA) $(O)/tests/core/control/test_attach: private LIBS := $(filter %.a %.so,$(TEST_CORE)) $(LIBS)
 # Reads what was written.
 $(O)/tests/core/virtio/test_gpu: private LIBS += $(call pkg,--libs libpng)
 # Loaded by the test, as libdrm is by the output.

@@ -261,6 +261,16 @@ static void test_pour(void **state)
 	service_free(&s);
 }
 
+/* A client by hand, with channel 1 open and so much credit. */
+static int raw_open(const struct service *s, const char *what, uint32_t credit)
+{
+	int fd = raw_hello(s->path);
+
+	raw_send(fd, HV_FRAME_REQUEST, 0, 1, what);
+	raw_send(fd, HV_FRAME_WINDOW, 1, credit, "");
+	return fd;
+}
+
 /* What could not be told to one that did not read is told when it has read. */
 static void test_told_later(void **state)
 {
@@ -277,10 +287,8 @@ static void test_told_later(void **state)
 	(void)state;
 	service_prepare(&s, &ops);
 	service_run(&s);
-	fd = raw_hello(s.path);
+	fd = raw_open(&s, "tell", 1);
 	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)), 0);
-	raw_send(fd, HV_FRAME_REQUEST, 0, 1, "tell");
-	raw_send(fd, HV_FRAME_WINDOW, 1, 1, "");
 	raw_send(fd, HV_FRAME_EVENT, 1, 0, "go");
 	/* The first room there is was before anything was told. */
 	do {
@@ -310,9 +318,7 @@ static void test_not_read(void **state)
 	(void)state;
 	service_prepare(&s, &ops);
 	service_run(&s);
-	fd = raw_hello(s.path);
-	raw_send(fd, HV_FRAME_REQUEST, 0, 1, "pour");
-	raw_send(fd, HV_FRAME_WINDOW, 1, 0x7fffffff, "");
+	fd = raw_open(&s, "pour", 0x7fffffff);
 	other = service_connect(&s);
 	for (int i = 0; i < 100; i++) {
 		uint16_t number = open_channel(other, "echo");
