@@ -166,6 +166,26 @@ function zone:attach(definition) end
 ---@return hvsh.listener listener
 function zone:on(name, f) end
 
+---Waits until the zone runs ("start"), does not run ("exit") or has crashed ("error"), and tells which; at once where it is so
+---already. Without a name it waits for the zone's end, whichever: "exit" or "error". What happens without hvsh is noticed
+---within a second.
+---
+---Errors: ETIMEDOUT when it does not come in time, with what the zone is instead; ENOENT without a hypervisor.
+---
+---Example:
+---```lua
+---assert(linux1:start())
+---print(linux1:wait "start")   --> start
+---spawn(function() linux1:stop() end)
+---print(linux1:wait {timeout = "60s"})   --> exit
+---```
+---@param name? "start"|"exit"|"error"|string[]|hvsh.wait_options  What, or a list of these; nothing: its end.
+---@param options? hvsh.wait_options
+---@return "start"|"exit"|"error"|nil state  What the zone is.
+---@return string? message
+---@return string? code
+function zone:wait(name, options) end
+
 ---The device tree that the zone would be started with: its file with what hvsh changes in it, or the one that dtb = "auto" makes.
 ---
 ---Errors: EINVAL when a check finds errors; ENOENT when the zone has no tree, or hvsh changes nothing in its file.

@@ -145,6 +145,56 @@ function event.zone_on(zone, id, name, f)
 	end, id, f))
 end
 
+-- ---- zone:wait
+
+local STATES = { start = "runs", exit = "does not run", error = "has crashed" }
+
+-- As the event that led there: "start", "exit" or "error"; nil, message, code.
+local function state_of(zone, id)
+	local list, message, code = core.list()
+	if not list then return nil, message, code end
+	for _, entry in ipairs(list) do
+		if entry.id == id and entry.name == zone then return entry.failed and "error" or "start" end
+	end
+	return "exit"
+end
+
+-- names: one of STATES, a list of them, or nil for its end. level: that of the caller's caller.
+local function states_of(names)
+	local wanted = {}
+	for _, name in ipairs(type(names) == "table" and names or { names or "exit", names == nil and "error" or nil }) do
+		if not STATES[name] then
+			error(("wait: there is nothing called %s to wait for (%s)"):format(tostring(name), nearest.of(name, STATES)
+				and ("did you mean %s?"):format(nearest.of(name, STATES)) or "start, exit, error"), 4)
+		end
+		wanted[name] = true
+	end
+	return wanted
+end
+
+-- Waits until the zone is as one of these events says: which.
+function event.zone_wait(zone, id, names, timeout)
+	local wanted, deadline = states_of(names), core.deadline(timeout)
+	local waiter
+	local l = open(("state of zone %s"):format(zone), function(e) return STATES[e.event] and e.zone == zone end, nil, function()
+		if waiter then waiter:cancel() end
+	end)
+	local _ <close> = setmetatable({}, { __close = function()
+		close(l)
+		if waiter then waiter:cancel() end
+	end })
+	while true do
+		local now, message, code = state_of(zone, id)
+		if not now then return nil, message, code end
+		if wanted[now] then return now end
+		local left = deadline and core.left(deadline)
+		if left == 0 then return nil, ("ETIMEDOUT: zone %s %s"):format(zone, STATES[now]), "ETIMEDOUT" end
+		waiter = core.spawn(("waiting for zone %s"):format(zone), core.sleep_until, math.maxinteger)
+		waiter:wait { timeout = left }
+		waiter:cancel()
+	end
+end
+
 function event.device_on(zone, device, f)
 	check(nil, f, "on")
 	local noun = ("device %s/%s"):format(zone, device)

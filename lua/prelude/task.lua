@@ -2,6 +2,7 @@
 -- `spawn`, `sleep`, `after` and `every`: more than one thing at a time.
 local core = require "hvsh.core"
 local define = require "hvsh.define"
+local nearest = require "hvsh.nearest"
 local place = require "hvsh.dsl.place"
 
 -- The script may take these away.
@@ -70,6 +71,17 @@ end
 function task.spawn(f, ...)
 	check_function(f, "spawn", 1)
 	return begin(task.place(f), f, ...)
+end
+
+-- The timeout among a method's options, which has no others: nil = none. Errors are the method's caller's.
+function task.timeout(options, method)
+	if options == nil then return nil end
+	if type(options) ~= "table" then error(('%s takes a table of options: {timeout = "10s"}'):format(method), 3) end
+	nearest.check(options, { timeout = true }, method .. " has no option", 3)
+	if options.timeout == nil then return nil end
+	local ns, why = core.duration(options.timeout)
+	if not ns then error(("%s: timeout: %s"):format(method, why), 3) end
+	return options.timeout
 end
 
 -- Waits; the other tasks go on.

@@ -97,6 +97,17 @@ function methods:on(name, f)
 	return listener
 end
 
+-- Waits until it runs ("start"), does not ("exit") or has crashed ("error"); without a name for its end. {timeout=}
+function methods:wait(name, options)
+	local s = spec(self, "wait")
+	if type(name) == "table" and options == nil and #name == 0 then name, options = nil, name end
+	local timeout = require("hvsh.task").timeout(options, "wait")
+	if define.active then return define.finish "a running zone" end
+	local now, message, code = require("hvsh.event").zone_wait(s.name, s.id, name, timeout)
+	if not now then return nil, message, code end
+	return now
+end
+
 -- The device tree it would be started with, as an object of fdt.
 function methods:tree()
 	return require("hvsh.zone_tree").tree(current(self, "tree"), operate().specs())

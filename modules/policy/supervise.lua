@@ -11,6 +11,7 @@ local nearest = require "hvsh.nearest"
 local options = require "policy.supervise.options"
 local machine = require "policy.supervise.machine"
 local status = require "hvsh.status"
+local timeout_of = require("hvsh.task").timeout
 local watch = require "policy.supervise.watch"
 
 local supervise = {}
@@ -365,13 +366,7 @@ local function supervisor(rules)
 
 	function methods.wait(this, given)
 		check(this, "wait")
-		if given ~= nil and type(given) ~= "table" then error('wait takes a table of options: {timeout = "10s"}', 2) end
-		nearest.check(given or {}, { timeout = true }, "wait has no option", 2)
-		local timeout = given and given.timeout
-		if timeout ~= nil then
-			local ns, why = core.duration(timeout)
-			if not ns then error(("wait: timeout: %s"):format(why), 2) end
-		end
+		local timeout = timeout_of(given, "wait")
 		if define.active then define.finish "a running zone" end
 		local down
 		local done = wait_for(function()

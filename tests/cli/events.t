@@ -29,6 +29,52 @@ guest() {
 	done
 }
 
+# ---- a script that waits for a zone
+
+script <<'LUA'
+local function try(...) print(select(2, pcall(...))) end
+assert(zones.stop())
+print("before", z:wait("exit", {timeout = "60s"}))
+print("not yet", z:wait("start", {timeout = "20ms"}))
+spawn(function() sleep "50ms" assert(zones.start()) end)
+print("started", z:wait("start", {timeout = "60s"}))
+print("still", z:wait {timeout = 0})
+local con = assert(z:device "hvc0":open {back = "all"})
+assert(con:expect("linux1> ", {timeout = "60s"}))
+spawn(function() con:write "panic\r" end)
+print("end", z:wait {timeout = "60s"})
+print("listed", z:wait("exit", {timeout = 0}))
+local both = spawn(function() return z:wait({"exit", "start"}, {timeout = "60s"}) end)
+local cut = spawn(function() return z:wait("start", {timeout = "60s"}) end)
+sleep(0)
+cut:cancel()
+assert(z:stop())
+print("both", both:wait())
+local other = zones.linux2:device "hvc0":open {back = "all"}
+assert(other:expect("linux2> ", {timeout = "60s"}))
+spawn(function() other:write "poweroff\r" end)
+print("by itself", zones.linux2:wait())
+try(function() z:wait "exits" end)
+try(function() z:wait("exit", "1s") end)
+try(function() z:wait {timout = "1s"} end)
+try(function() z:wait("exit", {timeout = "1 sec"}) end)
+try(function() z.wait "exit" end)
+LUA
+is 0 "a script that waits for a zone"
+out_has "before	exit" "what is so is not waited for"
+out_has "not yet	nil	ETIMEDOUT: zone linux1 does not run	ETIMEDOUT"
+out_has "started	start" "its start"
+out_has "still	nil	ETIMEDOUT: zone linux1 runs	ETIMEDOUT"
+out_has "end	error" "a crash is an end"
+out_has "listed	nil	ETIMEDOUT: zone linux1 has crashed	ETIMEDOUT"
+out_has "both	exit" "one of a list"
+out_has "by itself	exit" "an end that nobody tells of"
+out_has "script.lua:25: wait: there is nothing called exits to wait for (did you mean exit?)"
+out_has 'script.lua:26: wait takes a table of options: {timeout = "10s"}'
+out_has "script.lua:27: wait has no option timout (did you mean timeout?)"
+out_has 'script.lua:28: wait: timeout: "1 sec" is no duration'
+out_has "script.lua:29: call it with a colon: zone:wait()"
+
 # ---- in a script
 
 script <<'LUA'
